@@ -1,0 +1,89 @@
+import type { Failure } from '../../core/failure.ts';
+
+/** A process named so that a recycled pid is never mistaken for it. `startTicks`: field 22 of /proc/PID/stat. */
+export type ProcessIdentity = { readonly pid: number; readonly startTicks: number };
+
+/** What preflight found in the way; the message names process, descriptor and remedy. */
+export type Blocker = { readonly check: string; readonly message: string };
+
+/** A container to capture, as resolved from pod status and /proc. Paths are as the agent opens them. */
+export type SourceContainer = {
+  readonly name: string;
+  readonly containerID: string;
+  readonly root: ProcessIdentity;
+};
+
+/** What a backend can do on this node, with a sentence for each "no". */
+export type BackendProbe = {
+  readonly usable: boolean;
+  readonly why: string;
+  readonly version: string;
+};
+
+/** Files left in staging by a finished dump; the artifact is packed from them. Paths relative to the staging directory. */
+export type DumpResult = {
+  readonly freezeMilliseconds: number;
+  /** Wall clock of the first stop, RFC 3339. */
+  readonly frozenAt: string;
+  /** Directory with CRIU's images (pages-*.img among them). */
+  readonly imagesDirectory: string;
+  /** GNU tar of the overlay's upper directory, taken inside the freeze. */
+  readonly rootfsTar: string;
+  /** GNU tar per captured volume (/dev/shm), taken inside the freeze. */
+  readonly volumeTars: readonly { readonly name: string; readonly path: string }[];
+  /** Mounts of the container and how each was treated. */
+  readonly mounts: readonly {
+    readonly path: string;
+    readonly treatment: 'rootfs' | 'criu' | 'external' | 'volume';
+  }[];
+  /** Names of stdin, stdout, stderr as CRIU knows them (`pipe:[1234]`), for --inherit-fd at restore. */
+  readonly stdio: readonly string[];
+  readonly options: readonly string[];
+  readonly criuVersion: string;
+};
+
+/** A dump going on. The hold is reached inside the freeze; until `release` the source stays frozen, for good reason only. */
+export interface RunningCapture {
+  readonly process: ProcessIdentity;
+  /** Resolves when every task is frozen and dumped and the hold waits; rejects with a Failure when CRIU failed before. */
+  held(): Promise<void>;
+  /** Inside the hold: captures the writable layer and volumes, then lets the source go on; resolves after CRIU has ended and every process runs. */
+  release(signal: AbortSignal): Promise<DumpResult>;
+  /** Ends the capture from inside (never by killing CRIU); resolves once the source runs on, verified. Idempotent. */
+  abort(why: Failure): Promise<void>;
+}
+
+/** One way to capture containers of this node. */
+export interface CaptureBackend {
+  /** What it can do here; cheap, cached for the life of the agent. */
+  probe(signal: AbortSignal): Promise<BackendProbe>;
+  /** All blockers at once, and the bytes a dump would write; freezes nothing. */
+  preflight(
+    request: CaptureRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly blockers: readonly Blocker[]; readonly estimatedBytes: number }>;
+  /** Starts the dump into an existing, empty staging directory (0700). `onProcess` is called, and awaited, before CRIU can freeze anything. */
+  start(
+    request: CaptureRequest,
+    onProcess: (process: ProcessIdentity) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<RunningCapture>;
+  /**
+   * After a restart of the agent: what became of a capture another process of the agent began. Waits until its CRIU has ended (its pipes are
+   * closed, so it does) and every process of the source runs, thawing what is left stopped.
+   */
+  settle(
+    left: {
+      readonly criu: ProcessIdentity | undefined;
+      readonly source: ProcessIdentity | undefined;
+    },
+    signal: AbortSignal,
+  ): Promise<{ readonly sourceRuns: boolean }>;
+}
+
+/** One capture: which container, where to put the bytes. */
+export type CaptureRequest = {
+  readonly container: SourceContainer;
+  readonly podUID: string;
+  readonly stagingDirectory: string;
+};

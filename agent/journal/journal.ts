@@ -1,0 +1,37 @@
+import type { ProcessIdentity } from '../capture/backend.ts';
+
+/** How far an order got, as intents: each is durable before the effect it announces. */
+export const intentSteps = ['staging', 'dumping', 'dumped', 'publishing', 'published'] as const;
+export type IntentStep = (typeof intentSteps)[number];
+
+/** Everything needed to undo or finish a capture after a crash. */
+export type Intent = {
+  readonly contentUID: string;
+  readonly contentName: string;
+  readonly namespace: string;
+  readonly snapshotName: string;
+  readonly podUID: string;
+  readonly podName: string;
+  readonly container: string;
+  readonly attempt: number;
+  readonly step: IntentStep;
+  readonly stagingDirectory: string;
+  readonly criu: ProcessIdentity | undefined;
+  readonly source: ProcessIdentity | undefined;
+  /** leaseTransitions under which the attempt began. */
+  readonly fence: number;
+  /** Facts gathered so far (freeze time, result of the dump), JSON. */
+  readonly facts: string;
+};
+
+/** The agent's own memory: intents are written before effects, and observed, never replayed, after a crash. */
+export interface Journal {
+  /** Durable on return. One open intent a content: replaces an older attempt's. */
+  begin(intent: Intent): void;
+  /** Durable on return. */
+  update(contentUID: string, change: Partial<Omit<Intent, 'contentUID'>>): void;
+  find(contentUID: string): Intent | undefined;
+  open(): readonly Intent[];
+  finish(contentUID: string): void;
+  close(): void;
+}

@@ -1,0 +1,63 @@
+import type { Readable } from 'node:stream';
+
+/** `sha256:<64 hex>`. */
+export type Digest = `sha256:${string}`;
+
+/** The commit point of a snapshot: written once, after everything it names is durable. */
+export type Reference = {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly mediaType: string;
+  /** leaseTransitions of the writer's lease. */
+  readonly fence: number;
+};
+
+/** Where a reference lives: `snapshots/<namespace>/<content UID>.json`. */
+export type ReferenceKey = { readonly namespace: string; readonly contentUID: string };
+
+/** What an adapter can promise. */
+export type StoreTraits = {
+  readonly name: string;
+  readonly atomicRename: boolean;
+  readonly durable: boolean;
+  readonly rangeReads: boolean;
+};
+
+/**
+ * Where artifacts live. Blobs are immutable and named by digest; a blob that exists is not written again. Errors: `StorageFull`
+ * (ENOSPC, EDQUOT), `StorageError` (the rest), both kind 'retry'; `ArtifactCorrupt` (terminal) when bytes do not match their digest.
+ */
+export interface SnapshotStore {
+  readonly traits: StoreTraits;
+  /** Durable when it resolves. The bytes are verified against digest and size on the way. Returns whether anything was written. */
+  putBlob(
+    digest: Digest,
+    sizeBytes: number,
+    content: Uint8Array | Readable,
+    signal: AbortSignal,
+  ): Promise<{ readonly written: boolean }>;
+  getBlob(
+    digest: Digest,
+    range: { readonly start: number; readonly end: number } | undefined,
+    signal: AbortSignal,
+  ): Promise<Readable>;
+  /** Size in bytes, or undefined when the store said that there is none. */
+  statBlob(digest: Digest, signal: AbortSignal): Promise<number | undefined>;
+  /** Only if absent: false when another reference stands there. Also writes the snapshot's own oci-layout and index.json beside it. */
+  putReference(key: ReferenceKey, reference: Reference, signal: AbortSignal): Promise<boolean>;
+  getReference(key: ReferenceKey, signal: AbortSignal): Promise<Reference | undefined>;
+  deleteReference(key: ReferenceKey, signal: AbortSignal): Promise<void>;
+  listReferences(
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly key: ReferenceKey; readonly reference: Reference }>;
+  listBlobs(
+    signal: AbortSignal,
+  ): AsyncIterable<{
+    readonly digest: Digest;
+    readonly sizeBytes: number;
+    readonly modifiedAtMilliseconds: number;
+  }>;
+  deleteBlob(digest: Digest, signal: AbortSignal): Promise<void>;
+  /** Bytes that can still be written, or undefined where nobody knows. */
+  freeBytes(signal: AbortSignal): Promise<number | undefined>;
+}

@@ -1,0 +1,78 @@
+import * as z from 'zod';
+
+/** A metav1.Condition as it stands in status. */
+export const conditionSchema = z.object({
+  type: z.string(),
+  status: z.enum(['True', 'False', 'Unknown']),
+  reason: z.string(),
+  message: z.string().default(''),
+  lastTransitionTime: z.string().default(''),
+  observedGeneration: z.number().int().optional(),
+});
+export type Condition = z.infer<typeof conditionSchema>;
+export type Conditions = readonly Condition[];
+
+/** The condition of a type, if present. */
+export function findCondition(conditions: Conditions, type: string): Condition | undefined {
+  return conditions.find((condition) => condition.type === type);
+}
+
+/** Present and True. */
+export function isTrue(conditions: Conditions, type: string): boolean {
+  return findCondition(conditions, type)?.status === 'True';
+}
+
+/**
+ * The list with one condition set. `lastTransitionTime` moves only when the status does (metav1 convention); the same list
+ * is returned when nothing changed, so that a caller can skip the write.
+ */
+export function withCondition(
+  conditions: Conditions,
+  next: Omit<Condition, 'lastTransitionTime'>,
+  now: string,
+): Conditions {
+  const old = findCondition(conditions, next.type);
+  if (
+    old !== undefined &&
+    old.status === next.status &&
+    old.reason === next.reason &&
+    old.message === next.message &&
+    old.observedGeneration === next.observedGeneration
+  ) {
+    return conditions;
+  }
+  const lastTransitionTime = old?.status === next.status ? old.lastTransitionTime : now;
+  const set: Condition = { ...next, lastTransitionTime };
+  return old === undefined
+    ? [...conditions, set]
+    : conditions.map((condition) => (condition.type === next.type ? set : condition));
+}
+
+/** RFC 3339 with seconds, the form metav1.Time takes. */
+export const timestamp = (wallMilliseconds: number): string =>
+  `${new Date(wallMilliseconds).toISOString().slice(0, 19)}Z`;
+
+/** Both conditions of a terminal or pending snapshot at once; Ready and Failed are never both True. */
+export function readyAndFailed(
+  conditions: Conditions,
+  outcome:
+    | { readonly state: 'pending'; readonly message: string }
+    | { readonly state: 'ready'; readonly message: string }
+    | { readonly state: 'failed'; readonly reason: string; readonly message: string },
+  now: string,
+  observedGeneration?: number,
+): Conditions {
+  const generation = observedGeneration === undefined ? {} : { observedGeneration };
+  const set = (
+    list: Conditions,
+    type: string,
+    status: 'True' | 'False',
+    reason: string,
+  ): Conditions =>
+    withCondition(list, { type, status, reason, message: outcome.message, ...generation }, now);
+  if (outcome.state === 'pending') return set(conditions, 'Ready', 'False', 'Pending');
+  if (outcome.state === 'ready') {
+    return set(set(conditions, 'Failed', 'False', 'Captured'), 'Ready', 'True', 'Captured');
+  }
+  return set(set(conditions, 'Ready', 'False', outcome.reason), 'Failed', 'True', outcome.reason);
+}

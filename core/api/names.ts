@@ -1,0 +1,57 @@
+/** Names shared by controller, agent and workloads. Keys are those of NVIDIA Dynamo's snapshot API. */
+export const group = 'nvidia.com';
+export const version = 'v1alpha1';
+export const apiVersion = `${group}/${version}`;
+export const systemNamespace = 'cryopod-system';
+
+export const labels = {
+  node: 'nvidia.com/snapshot-node',
+  checkpointSource: 'nvidia.com/snapshot-is-checkpoint-source',
+  captureEligible: 'nvidia.com/snapshot-capture-eligible',
+  checkpointID: 'nvidia.com/snapshot-checkpoint-id',
+  owner: 'nvidia.com/snapshot-owner',
+} as const;
+
+export const annotations = {
+  targetContainers: 'nvidia.com/snapshot-target-containers',
+  artifactVersion: 'nvidia.com/snapshot-artifact-version',
+  restoreFrom: 'nvidia.com/restore-from',
+} as const;
+
+export const finalizers = {
+  snapshot: 'nvidia.com/podsnapshotcontent-cleanup',
+  content: 'nvidia.com/podsnapshotcontent-artifact-cleanup',
+} as const;
+
+export const controlVolume = {
+  name: 'snapshot-control',
+  mountPath: '/snapshot-control',
+  environment: ['SNAPSHOT_CONTROL_DIR', 'DYN_SNAPSHOT_CONTROL_DIR'],
+} as const;
+
+export const sentinels = {
+  readyForSnapshot: 'ready-for-snapshot',
+  snapshotComplete: 'snapshot-complete',
+  snapshotFailed: 'snapshot-failed',
+  restoreComplete: 'restore-complete',
+  restoreFailed: 'restore-failed',
+} as const;
+
+/** The only artifact version there is; part of Job names (upstream's convention). */
+export const artifactVersion = '1';
+
+/** Name of the content of a snapshot: unique for one incarnation of the snapshot. */
+export const contentName = (snapshotUID: string): string => `podsnapshotcontent-${snapshotUID}`;
+
+/** Lease that makes one process the capturer of a content, in the system namespace. */
+export const captureLeaseName = (contentUID: string): string => `podsnapshot-${contentUID}`;
+
+/** Heartbeat Lease of the agent of a node, in the system namespace. */
+export const agentLeaseName = (nodeName: string): string => `cryopod-agent-${nodeName}`;
+
+/** Leader election Lease of the controller, in the system namespace. */
+export const controllerLeaseName = 'cryopod-controller';
+
+/** Job of a DynamoCheckpoint; attempts after the first carry a suffix. */
+export const checkpointJobName = (checkpointID: string, attempt = 0): string =>
+  `checkpoint-job-${checkpointID}-${artifactVersion}${attempt > 0 ? `-r${attempt}` : ''}`;

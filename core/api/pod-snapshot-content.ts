@@ -1,0 +1,65 @@
+import * as z from 'zod';
+import { metadataSchema, type Parsed, parseWith } from './metadata.ts';
+import { apiVersion } from './names.ts';
+import { captureOptionsShape, captureStatusShape, containerNames } from './pod-snapshot.ts';
+
+/** Facts about the node of a capture; informational. */
+export const sourceNodeSchema = z.object({
+  name: z.string(),
+  architecture: z.string().optional(),
+  kernelVersion: z.string().optional(),
+  criuVersion: z.string().optional(),
+  cpu: z.string().optional(),
+});
+
+/** Facts about the pod of a capture, per container name; informational. */
+export const sourcePodSchema = z.object({
+  images: z
+    .array(z.object({ container: z.string(), image: z.string(), imageID: z.string() }))
+    .default([]),
+  limits: z.record(z.string(), z.record(z.string(), z.string())).optional(),
+});
+
+export const podSnapshotContentSchema = z.object({
+  apiVersion: z.literal(apiVersion).default(apiVersion),
+  kind: z.literal('PodSnapshotContent').default('PodSnapshotContent'),
+  metadata: metadataSchema,
+  spec: z.object({
+    snapshotRef: z.object({
+      namespace: z.string().min(1),
+      name: z.string().min(1),
+      uid: z.string().optional(),
+    }),
+    source: z
+      .object({
+        podRef: z
+          .object({ name: z.string().min(1), uid: z.string().min(1), containers: containerNames })
+          .optional(),
+        nodeName: z.string().min(1).optional(),
+        template: z.record(z.string(), z.unknown()).optional(),
+        artifact: z.object({ store: z.string().min(1), digest: z.string().min(1) }).optional(),
+      })
+      .refine(
+        (source) =>
+          (source.podRef !== undefined && source.nodeName !== undefined) !==
+          (source.artifact !== undefined),
+        'either podRef with nodeName, or artifact must be set',
+      ),
+    ...captureOptionsShape,
+  }),
+  status: z
+    .object({
+      ...captureStatusShape,
+      source: z
+        .object({ node: sourceNodeSchema.optional(), pod: sourcePodSchema.optional() })
+        .optional(),
+    })
+    .prefault({}),
+});
+/** A work order for one node: spec written by the controller only, status by the agent only. */
+export type PodSnapshotContent = z.infer<typeof podSnapshotContentSchema>;
+export type ContentStatus = PodSnapshotContent['status'];
+
+/** Raw JSON to PodSnapshotContent; the message names each offending field. */
+export const parsePodSnapshotContent = (raw: unknown): Parsed<PodSnapshotContent> =>
+  parseWith(podSnapshotContentSchema, raw);

@@ -1,0 +1,60 @@
+/** Reasons of Ready and Failed; the same words in conditions, events, logs and metric labels; docs/errors.md explains each. */
+export const failureReasons = [
+  'SourcePodNotFound',
+  'StalePodReference',
+  'SourcePodGone',
+  'ContentConflict',
+  'MissingCheckpointID',
+  'InvalidCheckpointID',
+  'InvalidTargetContainer',
+  'ContainerNotResolved',
+  'ContainerChanged',
+  'InvalidDestination',
+  'CheckpointContainerFailed',
+  'CheckpointFailed',
+  'LeaseCancelled',
+  'DeadlineExceeded',
+  'FreezeBudgetExceeded',
+  'Cancelled',
+  'PreflightFailed',
+  'StorageFull',
+  'StorageError',
+  'NodeLost',
+  'NoAgentOnNode',
+  'ContentLost',
+  'ArtifactCorrupt',
+  'ArtifactLost',
+  'JobFailed',
+  'JobConflict',
+  'JobRejected',
+  'DuplicateCheckpoint',
+  'SnapshotConflict',
+  'SnapshotDeleted',
+] as const;
+export type FailureReason = (typeof failureReasons)[number];
+
+/** Reasons of Progressing: the stage, or the one thing waited for. */
+export const progressReasons = [
+  'WaitingForSchedule',
+  'WaitingForAgent',
+  'WaitingForPodReady',
+  'WaitingForLease',
+  'Queued',
+  'Gating',
+  'Preparing',
+  'Freezing',
+  'Publishing',
+  'Finishing',
+] as const;
+export type ProgressReason = (typeof progressReasons)[number];
+
+/** Reasons that are neither failure nor progress. */
+export const stateReasons = ['Pending', 'Captured', 'ArtifactDeleted', 'Released'] as const;
+export type StateReason = (typeof stateReasons)[number];
+
+export type Reason = FailureReason | ProgressReason | StateReason;
+
+/** The closed set as a type guard, for text that comes back from a cluster. */
+export function isFailureReason(text: string): text is FailureReason {
+  return (failureReasons as readonly string[]).includes(text);
+}

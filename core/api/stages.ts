@@ -1,0 +1,18 @@
+/** Where an order stands; `status.stage` of snapshots and contents. */
+export const stages = [
+  'Pending',
+  'Gating',
+  'Waiting',
+  'Queued',
+  'Preparing',
+  'Freezing',
+  'Publishing',
+  'Finishing',
+  'Captured',
+  'Failed',
+] as const;
+export type Stage = (typeof stages)[number];
+
+/** What is known of the source's processes. `Running`: captured and resumed. */
+export const sourceStates = ['Untouched', 'Frozen', 'Running', 'Terminated', 'Unknown'] as const;
+export type SourceState = (typeof sourceStates)[number];

@@ -1,0 +1,103 @@
+import * as z from 'zod';
+import { metadataSchema, type Parsed, parseWith } from './metadata.ts';
+
+const probe = z.record(z.string(), z.unknown());
+const mountSchema = z.looseObject({
+  name: z.string(),
+  mountPath: z.string(),
+  subPath: z.string().optional(),
+});
+const containerSchema = z.looseObject({
+  name: z.string(),
+  image: z.string().default(''),
+  volumeMounts: z.array(mountSchema).default([]),
+  livenessProbe: probe.optional(),
+  resources: z
+    .looseObject({ limits: z.record(z.string(), z.union([z.string(), z.number()])).optional() })
+    .optional(),
+});
+
+const containerStatusSchema = z.looseObject({
+  name: z.string(),
+  ready: z.boolean().default(false),
+  containerID: z.string().optional(),
+  image: z.string().default(''),
+  imageID: z.string().default(''),
+  restartCount: z.number().int().default(0),
+  state: z
+    .object({
+      waiting: z.looseObject({ reason: z.string().optional() }).optional(),
+      running: z.looseObject({ startedAt: z.string().optional() }).optional(),
+      terminated: z
+        .looseObject({ exitCode: z.number().int(), reason: z.string().optional() })
+        .optional(),
+    })
+    .default({}),
+});
+export type ContainerStatus = z.infer<typeof containerStatusSchema>;
+
+export const podSchema = z.object({
+  metadata: metadataSchema,
+  spec: z.looseObject({
+    nodeName: z.string().optional(),
+    hostNetwork: z.boolean().optional(),
+    hostPID: z.boolean().optional(),
+    hostIPC: z.boolean().optional(),
+    shareProcessNamespace: z.boolean().optional(),
+    containers: z.array(containerSchema).default([]),
+    volumes: z.array(z.looseObject({ name: z.string() })).default([]),
+  }),
+  status: z
+    .looseObject({
+      phase: z.string().default('Unknown'),
+      podIP: z.string().optional(),
+      containerStatuses: z.array(containerStatusSchema).default([]),
+      conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).default([]),
+    })
+    .prefault({}),
+});
+/** The fields of a core/v1 Pod that Cryopod reads; spec keeps unknown fields. */
+export type Pod = z.infer<typeof podSchema>;
+
+export const jobSchema = z.object({
+  metadata: metadataSchema,
+  spec: z.looseObject({}).prefault({}),
+  status: z
+    .looseObject({
+      active: z.number().int().optional(),
+      succeeded: z.number().int().optional(),
+      failed: z.number().int().optional(),
+      conditions: z
+        .array(
+          z.looseObject({
+            type: z.string(),
+            status: z.string(),
+            reason: z.string().optional(),
+            message: z.string().optional(),
+          }),
+        )
+        .default([]),
+    })
+    .prefault({}),
+});
+/** The fields of a batch/v1 Job that Cryopod reads. */
+export type Job = z.infer<typeof jobSchema>;
+
+export const leaseSchema = z.object({
+  metadata: metadataSchema,
+  spec: z
+    .object({
+      holderIdentity: z.string().nullish(),
+      leaseDurationSeconds: z.number().int().nullish(),
+      acquireTime: z.string().nullish(),
+      renewTime: z.string().nullish(),
+      leaseTransitions: z.number().int().nullish(),
+    })
+    .prefault({}),
+});
+/** A coordination.k8s.io/v1 Lease; its times are opaque strings, compared for equality only. */
+export type Lease = z.infer<typeof leaseSchema>;
+
+export const parsePod = (raw: unknown): Parsed<Pod> => parseWith(podSchema, raw);
+export const parseJob = (raw: unknown): Parsed<Job> => parseWith(jobSchema, raw);
+export const parseLease = (raw: unknown): Parsed<Lease> => parseWith(leaseSchema, raw);

@@ -1,0 +1,71 @@
+import type { Kind } from '../core/api/kinds.ts';
+
+/** Raw JSON of an object; parsed by core/api at the door of each consumer. */
+export type RawObject = { readonly [field: string]: unknown };
+
+/** An object's address. `namespace` is '' for cluster-scoped kinds. */
+export type ObjectKey = { readonly kind: Kind; readonly namespace: string; readonly name: string };
+
+/** One page of a list; `continue` is '' on the last. */
+export type Page = {
+  readonly items: readonly RawObject[];
+  readonly resourceVersion: string;
+  readonly continue: string;
+};
+
+/** Which objects: all namespaces when `namespace` is absent. */
+export type Selection = {
+  readonly kind: Kind;
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+};
+
+export type WatchEvent = {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  readonly object: RawObject;
+};
+
+/** How a patch is applied. A resourceVersion in a merge patch's metadata makes it optimistic: 409 when the object moved. */
+export type Patch =
+  | { readonly type: 'merge'; readonly body: RawObject }
+  | { readonly type: 'json'; readonly body: readonly RawObject[] };
+
+export type Preconditions = { readonly uid?: string; readonly resourceVersion?: string };
+
+/**
+ * The API server as Cryopod uses it: raw JSON in and out, always uncached. Errors are `Failure`s: `gone` for 404 (NotFound) and for 410
+ * (reason 'Expired'), `conflict` for 409 (reason 'AlreadyExists' or 'Conflict'), `retry` for 408, 429 (with retryAfterMilliseconds), 5xx and
+ * connection errors, `terminal` for the rest (reason of the Status, e.g. 'Forbidden', 'Invalid').
+ */
+export interface Kube {
+  get(key: ObjectKey, signal: AbortSignal): Promise<RawObject>;
+  list(
+    selection: Selection & {
+      readonly limit: number;
+      readonly continue?: string;
+      readonly resourceVersion?: string;
+    },
+    signal: AbortSignal,
+  ): Promise<Page>;
+  /** Ends when the server closes the stream; throws a Failure when it cannot be opened or breaks. */
+  watch(
+    selection: Selection & { readonly resourceVersion: string; readonly timeoutSeconds: number },
+    signal: AbortSignal,
+  ): AsyncIterable<WatchEvent>;
+  create(
+    kind: Kind,
+    object: RawObject,
+    options: { readonly dryRun: boolean },
+    signal: AbortSignal,
+  ): Promise<RawObject>;
+  /** `subresource` is '' or 'status'. */
+  patch(
+    key: ObjectKey,
+    subresource: '' | 'status',
+    patch: Patch,
+    signal: AbortSignal,
+  ): Promise<RawObject>;
+  /** Background propagation. Deleting what is already gone is a `gone` failure. */
+  delete(key: ObjectKey, preconditions: Preconditions, signal: AbortSignal): Promise<void>;
+}
