@@ -1,0 +1,65 @@
+# Cryopod's two images. On an ordinary machine:
+#   docker build --target controller --tag cryopod.dev/controller:dev .
+#   docker build --target agent --tag cryopod.dev/agent:dev .
+#
+# Three optional build secrets make it work behind a proxy or a package mirror; none of them ends in a layer:
+#   --secret id=ca,src=FILE     a CA bundle (PEM) that npm and apt are to trust
+#   --secret id=npmrc,src=FILE  npm settings (registry, tokens)
+#   --secret id=apt,src=FILE    a sources.list for Debian trixie, used instead of the image's own
+ARG NODE_IMAGE=docker.io/library/node:24-trixie-slim
+
+FROM ${NODE_IMAGE} AS base
+WORKDIR /app
+ENV NODE_ENV=production
+
+# Runtime packages. --ignore-scripts: better-sqlite3 brings its binaries, and npm would still try to compile it.
+FROM base AS dependencies
+COPY package.json package-lock.json .npmrc ./
+# What Node never loads is dropped, most of it type declarations and source maps; sqlite's sources are only there for that compile.
+RUN --mount=type=secret,id=ca,mode=0444 --mount=type=secret,id=npmrc,target=/root/.npmrc \
+    if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi; \
+    npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --no-update-notifier --cache /tmp/npm \
+    && rm -rf /tmp/npm node_modules/better-sqlite3/deps node_modules/better-sqlite3/src \
+    && find node_modules -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' \) -delete
+
+# The compiler's packages are optional ones of its own, so nothing optional is omitted here.
+FROM base AS build
+COPY package.json package-lock.json .npmrc ./
+RUN --mount=type=secret,id=ca,mode=0444 --mount=type=secret,id=npmrc,target=/root/.npmrc \
+    if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi; \
+    npm ci --include=dev --ignore-scripts --no-audit --no-fund --no-update-notifier --cache /tmp/npm \
+    && rm -rf /tmp/npm
+COPY . .
+RUN node node_modules/typescript/bin/tsc -p tsconfig.build.json
+
+FROM base AS controller
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY --from=build /app/package.json ./
+COPY --from=build /app/dist ./dist
+LABEL org.opencontainers.image.title="Cryopod controller" \
+      org.opencontainers.image.description="Turns checkpoint and snapshot requests into work orders for node agents" \
+      org.opencontainers.image.licenses="Apache-2.0"
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/node", "dist/controller/main.js"]
+CMD []
+
+FROM base AS agent
+# The wildcard admits Debian's rebuilds and fixes of this CRIU, never another CRIU. GNU tar is part of every Debian.
+ARG CRIU_VERSION=4.1.1-*
+RUN --mount=type=secret,id=ca,mode=0444 --mount=type=secret,id=apt,mode=0444 \
+    set --; \
+    if [ -s /run/secrets/ca ]; then set -- "$@" -o Acquire::https::CAInfo=/run/secrets/ca; fi; \
+    if [ -s /run/secrets/apt ]; then set -- "$@" -o Dir::Etc::SourceList=/run/secrets/apt -o Dir::Etc::SourceParts=/dev/null; fi; \
+    apt-get "$@" update \
+    && DEBIAN_FRONTEND=noninteractive apt-get "$@" install --yes --no-install-recommends "criu=${CRIU_VERSION}" \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
+    && criu --version
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY --from=build /app/package.json ./
+COPY --from=build /app/dist ./dist
+LABEL org.opencontainers.image.title="Cryopod agent" \
+      org.opencontainers.image.description="Checkpoints the pods of one node with CRIU" \
+      org.opencontainers.image.licenses="Apache-2.0"
+USER 0:0
+ENTRYPOINT ["/usr/local/bin/node", "dist/agent/main.js"]
+CMD []
