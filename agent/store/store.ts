@@ -25,7 +25,8 @@ export type StoreTraits = {
 
 /**
  * Where artifacts live. Blobs are immutable and named by digest; a blob that exists is not written again. Errors: `StorageFull`
- * (ENOSPC, EDQUOT), `StorageError` (the rest), both kind 'retry'; `ArtifactCorrupt` (terminal) when bytes do not match their digest.
+ * (ENOSPC, EDQUOT), `StorageError` (the rest), both kind 'retry'; `ArtifactCorrupt` (terminal) when bytes do not match their digest;
+ * `ArtifactLost` (gone) when the store said that a blob is not there. An aborted signal rejects with its reason.
  */
 export interface SnapshotStore {
   readonly traits: StoreTraits;
@@ -36,6 +37,7 @@ export interface SnapshotStore {
     content: Uint8Array | Readable,
     signal: AbortSignal,
   ): Promise<{ readonly written: boolean }>;
+  /** `range`: bytes from `start` up to, not including, `end`. A whole blob is verified: the stream fails at its end when the digest differs. */
   getBlob(
     digest: Digest,
     range: { readonly start: number; readonly end: number } | undefined,
@@ -50,14 +52,21 @@ export interface SnapshotStore {
   listReferences(
     signal: AbortSignal,
   ): AsyncIterable<{ readonly key: ReferenceKey; readonly reference: Reference }>;
-  listBlobs(
-    signal: AbortSignal,
-  ): AsyncIterable<{
+  listBlobs(signal: AbortSignal): AsyncIterable<{
     readonly digest: Digest;
     readonly sizeBytes: number;
     readonly modifiedAtMilliseconds: number;
   }>;
-  deleteBlob(digest: Digest, signal: AbortSignal): Promise<void>;
+  /**
+   * Deletes those of `candidates` that nobody names: moves them aside, asks `named` (again, from the store), puts back what is named by
+   * then and deletes the rest, with what an earlier, interrupted call left aside. A publisher verifies its blobs after its reference
+   * stands and writes missing ones again, so neither loses the other's bytes. Nothing is deleted when `named` rejects.
+   */
+  discardBlobs(
+    candidates: ReadonlySet<Digest>,
+    named: () => Promise<ReadonlySet<Digest>>,
+    signal: AbortSignal,
+  ): Promise<{ readonly freedBytes: number }>;
   /** Bytes that can still be written, or undefined where nobody knows. */
   freeBytes(signal: AbortSignal): Promise<number | undefined>;
 }

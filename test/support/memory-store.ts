@@ -1,0 +1,93 @@
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { missingBlob, verifyBytes } from '../../agent/store/digest.ts';
+import { checkReferenceKey } from '../../agent/store/reference-key.ts';
+import type { Digest, Reference, ReferenceKey, SnapshotStore } from '../../agent/store/store.ts';
+
+/** What a MemoryStore holds, for assertions and for damage done on purpose. */
+export type MemoryStore = SnapshotStore & {
+  readonly blobs: Map<Digest, { bytes: Uint8Array; modifiedAtMilliseconds: number }>;
+  readonly references: Map<string, { readonly key: ReferenceKey; readonly reference: Reference }>;
+};
+
+const slot = (key: ReferenceKey): string => `${key.namespace}/${key.contentUID}`;
+
+/** A SnapshotStore in memory that passes the contract suite. `now`: milliseconds, for modification times. */
+export function memoryStore(now: () => number = Date.now): MemoryStore {
+  const blobs: MemoryStore['blobs'] = new Map();
+  const references: MemoryStore['references'] = new Map();
+  return {
+    blobs,
+    references,
+    traits: { name: 'memory', atomicRename: true, durable: false, rangeReads: true },
+    putBlob: async (digest, sizeBytes, content, signal) => {
+      signal.throwIfAborted();
+      const bytes = content instanceof Readable ? await buffer(content) : Buffer.from(content);
+      signal.throwIfAborted();
+      verifyBytes(bytes, digest, sizeBytes);
+      const there = blobs.get(digest);
+      if (there !== undefined) {
+        there.modifiedAtMilliseconds = now();
+        return { written: false };
+      }
+      blobs.set(digest, { bytes, modifiedAtMilliseconds: now() });
+      return { written: true };
+    },
+    getBlob: async (digest, range, signal) => {
+      signal.throwIfAborted();
+      const blob = blobs.get(digest);
+      if (blob === undefined) throw missingBlob(digest);
+      if (range !== undefined) return Readable.from([blob.bytes.subarray(range.start, range.end)]);
+      return Readable.from(
+        (async function* () {
+          yield blob.bytes;
+          verifyBytes(blob.bytes, digest, blob.bytes.byteLength);
+        })(),
+      );
+    },
+    statBlob: async (digest, signal) => {
+      signal.throwIfAborted();
+      return blobs.get(digest)?.bytes.byteLength;
+    },
+    putReference: async (key, reference, signal) => {
+      signal.throwIfAborted();
+      checkReferenceKey(key);
+      if (references.has(slot(key))) return false;
+      references.set(slot(key), { key, reference });
+      return true;
+    },
+    getReference: async (key, signal) => {
+      signal.throwIfAborted();
+      checkReferenceKey(key);
+      return references.get(slot(key))?.reference;
+    },
+    deleteReference: async (key, signal) => {
+      signal.throwIfAborted();
+      checkReferenceKey(key);
+      references.delete(slot(key));
+    },
+    listReferences: async function* (signal) {
+      signal.throwIfAborted();
+      yield* [...references.values()];
+    },
+    listBlobs: async function* (signal) {
+      signal.throwIfAborted();
+      for (const [digest, { bytes, modifiedAtMilliseconds }] of [...blobs]) {
+        yield { digest, sizeBytes: bytes.byteLength, modifiedAtMilliseconds };
+      }
+    },
+    discardBlobs: async (candidates, named, signal) => {
+      signal.throwIfAborted();
+      const keep = await named();
+      let freedBytes = 0;
+      for (const digest of candidates) {
+        const blob = keep.has(digest) ? undefined : blobs.get(digest);
+        if (blob === undefined) continue;
+        freedBytes += blob.bytes.byteLength;
+        blobs.delete(digest);
+      }
+      return { freedBytes };
+    },
+    freeBytes: async () => undefined,
+  };
+}
