@@ -1,0 +1,64 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openSqliteJournal } from '../../../../agent/journal/sqlite.ts';
+import { Failure } from '../../../../core/failure.ts';
+import { journalContract, sampleIntent } from '../../../contract/journal.contract.ts';
+import { memoryJournal } from '../../../support/memory-journal.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'cryopod-journal-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+let files = 0;
+const freshPath = (): string => {
+  files += 1;
+  return join(directory, `case-${files}`, 'journal.db');
+};
+const refuseWarning = (message: string): void => {
+  throw new Error(`unexpected warning: ${message}`);
+};
+
+journalContract('SQLite journal', () => {
+  const path = freshPath();
+  return {
+    open: () => openSqliteJournal(path, refuseWarning),
+    reopen: (old) => {
+      old.close();
+      return openSqliteJournal(path, refuseWarning);
+    },
+  };
+});
+
+journalContract('journal in memory', () => {
+  const rows = new Map();
+  return { open: () => memoryJournal(rows), reopen: () => memoryJournal(rows) };
+});
+
+describe('the SQLite file', () => {
+  it('sets a damaged file aside with a warning and starts afresh', () => {
+    const path = freshPath();
+    openSqliteJournal(path, refuseWarning).close();
+    writeFileSync(path, 'this is no database '.repeat(500));
+    const warnings: string[] = [];
+    const journal = openSqliteJournal(path, (message, file) => warnings.push(message, file));
+    expect(journal.open()).toEqual([]);
+    journal.begin(sampleIntent);
+    journal.close();
+    expect(warnings[0]).toMatch(/damaged/);
+    expect(readdirSync(join(path, '..')).some((name) => name.includes('.damaged-'))).toBe(true);
+    const again = openSqliteJournal(path, refuseWarning);
+    expect(again.open()).toEqual([sampleIntent]);
+    again.close();
+  });
+
+  it('is open in one agent at a time, and the second is told to wait', () => {
+    const path = freshPath();
+    const first = openSqliteJournal(path, refuseWarning);
+    const second = (): unknown => openSqliteJournal(path, refuseWarning);
+    expect(second).toThrow(Failure);
+    expect(second).toThrow(/another agent/);
+    first.close();
+    openSqliteJournal(path, refuseWarning).close();
+  });
+});
