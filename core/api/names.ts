@@ -10,12 +10,14 @@ export const labels = {
   captureEligible: 'nvidia.com/snapshot-capture-eligible',
   checkpointID: 'nvidia.com/snapshot-checkpoint-id',
   owner: 'nvidia.com/snapshot-owner',
+  jobUID: 'nvidia.com/snapshot-job-uid',
 } as const;
 
 export const annotations = {
   targetContainers: 'nvidia.com/snapshot-target-containers',
   artifactVersion: 'nvidia.com/snapshot-artifact-version',
   restoreFrom: 'nvidia.com/restore-from',
+  released: 'nvidia.com/snapshot-released',
 } as const;
 
 export const finalizers = {

@@ -31,6 +31,7 @@ export const failureReasons = [
   'SnapshotConflict',
   'SnapshotDeleted',
 ] as const;
+/** One reason of a failure. */
 export type FailureReason = (typeof failureReasons)[number];
 
 /** Reasons of Progressing: the stage, or the one thing waited for. */
@@ -46,12 +47,23 @@ export const progressReasons = [
   'Publishing',
   'Finishing',
 ] as const;
+/** One reason of Progressing. */
 export type ProgressReason = (typeof progressReasons)[number];
 
 /** Reasons that are neither failure nor progress. */
-export const stateReasons = ['Pending', 'Captured', 'ArtifactDeleted', 'Released'] as const;
+export const stateReasons = [
+  'Pending',
+  'Bound',
+  'JobCreated',
+  'SnapshotCreated',
+  'Captured',
+  'ArtifactDeleted',
+  'Released',
+] as const;
+/** One reason that is neither failure nor progress. */
 export type StateReason = (typeof stateReasons)[number];
 
+/** Any word that may stand in a condition's reason. */
 export type Reason = FailureReason | ProgressReason | StateReason;
 
 /** The closed set as a type guard, for text that comes back from a cluster. */
