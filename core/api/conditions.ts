@@ -9,7 +9,9 @@ export const conditionSchema = z.object({
   lastTransitionTime: z.string().default(''),
   observedGeneration: z.number().int().optional(),
 });
+/** One condition; `lastTransitionTime` is RFC 3339 with seconds. */
 export type Condition = z.infer<typeof conditionSchema>;
+/** The conditions of an object; each type at most once. */
 export type Conditions = readonly Condition[];
 
 /** The condition of a type, if present. */
@@ -22,15 +24,25 @@ export function isTrue(conditions: Conditions, type: string): boolean {
   return findCondition(conditions, type)?.status === 'True';
 }
 
+/** Longest message that the API server takes (metav1.Condition); a longer one would make it refuse the whole status. */
+const longestMessage = 32_768;
+
+function fitting(message: string): string {
+  if (message.length <= longestMessage) return message;
+  // A cut through a surrogate pair would leave text that is not Unicode.
+  return `${message.slice(0, longestMessage - 1).toWellFormed()}…`;
+}
+
 /**
- * The list with one condition set. `lastTransitionTime` moves only when the status does (metav1 convention); the same list
+ * The list with one condition set, its message cut to what the API server takes. `lastTransitionTime` moves only when the status does (metav1 convention); the same list
  * is returned when nothing changed, so that a caller can skip the write.
  */
 export function withCondition(
   conditions: Conditions,
-  next: Omit<Condition, 'lastTransitionTime'>,
+  wanted: Omit<Condition, 'lastTransitionTime'>,
   now: string,
 ): Conditions {
+  const next = { ...wanted, message: fitting(wanted.message) };
   const old = findCondition(conditions, next.type);
   if (
     old !== undefined &&

@@ -17,6 +17,7 @@ const own = (kind: string, plural: string, namespaced: boolean): Kind => ({
   namespaced,
 });
 
+/** Every kind that Cryopod reads or writes. */
 export const kinds = {
   podSnapshot: own('PodSnapshot', 'podsnapshots', true),
   podSnapshotContent: own('PodSnapshotContent', 'podsnapshotcontents', false),

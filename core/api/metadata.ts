@@ -24,6 +24,7 @@ export const metadataSchema = z.object({
     )
     .default([]),
 });
+/** ObjectMeta as Cryopod reads it; absent strings are '', absent maps and lists empty. */
 export type Metadata = z.infer<typeof metadataSchema>;
 
 /** RFC 1123 label: container names, labels built from them. */
@@ -32,6 +33,19 @@ export const dnsLabel = z
   .min(1)
   .max(63)
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a lower-case DNS label');
+
+/** RFC 1123 subdomain: names of pods, nodes, snapshots and contents. */
+export const dnsSubdomain = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(
+    /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/,
+    'must be a lower-case DNS subdomain',
+  );
+
+/** A UID as the API server gives it; opaque, compared for equality only. */
+export const objectUID = z.string().min(1).max(128);
 
 /** The result of parsing at the door. */
 export type Parsed<T> =

@@ -1,9 +1,13 @@
 /** Names shared by controller, agent and workloads. Keys are those of NVIDIA Dynamo's snapshot API. */
 export const group = 'nvidia.com';
+/** Version of all own kinds. */
 export const version = 'v1alpha1';
+/** `apiVersion` of all own kinds. */
 export const apiVersion = `${group}/${version}`;
+/** Where controller, agents and their Leases live. */
 export const systemNamespace = 'cryopod-system';
 
+/** Label keys. */
 export const labels = {
   node: 'nvidia.com/snapshot-node',
   checkpointSource: 'nvidia.com/snapshot-is-checkpoint-source',
@@ -13,6 +17,7 @@ export const labels = {
   jobUID: 'nvidia.com/snapshot-job-uid',
 } as const;
 
+/** Annotation keys. */
 export const annotations = {
   targetContainers: 'nvidia.com/snapshot-target-containers',
   artifactVersion: 'nvidia.com/snapshot-artifact-version',
@@ -20,17 +25,20 @@ export const annotations = {
   released: 'nvidia.com/snapshot-released',
 } as const;
 
+/** Finalizers: the controller removes both. */
 export const finalizers = {
   snapshot: 'nvidia.com/podsnapshotcontent-cleanup',
   content: 'nvidia.com/podsnapshotcontent-artifact-cleanup',
 } as const;
 
+/** The emptyDir through which agent and workload talk, and the variables that tell the workload where it is. */
 export const controlVolume = {
   name: 'snapshot-control',
   mountPath: '/snapshot-control',
   environment: ['SNAPSHOT_CONTROL_DIR', 'DYN_SNAPSHOT_CONTROL_DIR'],
 } as const;
 
+/** File names in the control volume. */
 export const sentinels = {
   readyForSnapshot: 'ready-for-snapshot',
   snapshotComplete: 'snapshot-complete',

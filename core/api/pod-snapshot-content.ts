@@ -1,5 +1,12 @@
 import * as z from 'zod';
-import { metadataSchema, type Parsed, parseWith } from './metadata.ts';
+import {
+  dnsLabel,
+  dnsSubdomain,
+  metadataSchema,
+  objectUID,
+  type Parsed,
+  parseWith,
+} from './metadata.ts';
 import { apiVersion } from './names.ts';
 import { captureOptionsShape, captureStatusShape, containerNames } from './pod-snapshot.ts';
 
@@ -20,30 +27,38 @@ export const sourcePodSchema = z.object({
   limits: z.record(z.string(), z.record(z.string(), z.string())).optional(),
 });
 
+/** A PodSnapshotContent as the API server stores it. */
 export const podSnapshotContentSchema = z.object({
   apiVersion: z.literal(apiVersion).default(apiVersion),
   kind: z.literal('PodSnapshotContent').default('PodSnapshotContent'),
   metadata: metadataSchema,
   spec: z.object({
     snapshotRef: z.object({
-      namespace: z.string().min(1),
-      name: z.string().min(1),
-      uid: z.string().optional(),
+      namespace: dnsLabel,
+      name: dnsSubdomain,
+      uid: objectUID.optional(),
     }),
     source: z
       .object({
         podRef: z
-          .object({ name: z.string().min(1), uid: z.string().min(1), containers: containerNames })
+          .object({ name: dnsSubdomain, uid: objectUID, containers: containerNames })
           .optional(),
-        nodeName: z.string().min(1).optional(),
+        nodeName: dnsSubdomain.optional(),
         template: z.record(z.string(), z.unknown()).optional(),
-        artifact: z.object({ store: z.string().min(1), digest: z.string().min(1) }).optional(),
+        artifact: z
+          .object({
+            store: z.string().min(1).max(253),
+            digest: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256:<64 hex digits>'),
+          })
+          .optional(),
       })
       .refine(
-        (source) =>
-          (source.podRef !== undefined && source.nodeName !== undefined) !==
-          (source.artifact !== undefined),
-        'either podRef with nodeName, or artifact must be set',
+        (source) => (source.podRef === undefined) !== (source.artifact === undefined),
+        'exactly one of podRef and artifact must be set',
+      )
+      .refine(
+        (source) => source.podRef === undefined || source.nodeName !== undefined,
+        'nodeName is required with podRef',
       ),
     ...captureOptionsShape,
   }),
@@ -58,6 +73,7 @@ export const podSnapshotContentSchema = z.object({
 });
 /** A work order for one node: spec written by the controller only, status by the agent only. */
 export type PodSnapshotContent = z.infer<typeof podSnapshotContentSchema>;
+/** status of a content; written by the agent of its node. */
 export type ContentStatus = PodSnapshotContent['status'];
 
 /** Raw JSON to PodSnapshotContent; the message names each offending field. */

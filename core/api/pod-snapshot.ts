@@ -1,6 +1,13 @@
 import * as z from 'zod';
 import { conditionSchema } from './conditions.ts';
-import { dnsLabel, metadataSchema, type Parsed, parseWith } from './metadata.ts';
+import {
+  dnsLabel,
+  dnsSubdomain,
+  metadataSchema,
+  objectUID,
+  type Parsed,
+  parseWith,
+} from './metadata.ts';
 import { apiVersion } from './names.ts';
 import { sourceStates, stages } from './stages.ts';
 
@@ -22,22 +29,27 @@ export const containerNames: z.ZodType<string[]> = z
   .max(16)
   .refine((names) => new Set(names).size === names.length, 'container names must be unique');
 
+/** The API server refuses a status with fractions or negative numbers in these fields. */
+const count = z.number().int().min(0);
+
 /** Bytes moved so far; written at most every 2 s. */
 export const progressSchema = z.object({
-  bytesDone: z.number(),
-  bytesTotal: z.number(),
-  bytesPerSecond: z.number().optional(),
+  bytesDone: count,
+  bytesTotal: count,
+  bytesPerSecond: count.optional(),
   estimatedCompletionTime: z.string().optional(),
 });
+/** How many bytes were moved and at what speed. */
 export type Progress = z.infer<typeof progressSchema>;
 
 /** What was captured: `digest` is the manifest's, `sizeBytes` before and `storedBytes` after compression and dedup. */
 export const artifactStatusSchema = z.object({
   digest: z.string(),
-  sizeBytes: z.number(),
-  storedBytes: z.number(),
+  sizeBytes: count,
+  storedBytes: count,
   store: z.string(),
 });
+/** The artifact as status shows it. */
 export type ArtifactStatus = z.infer<typeof artifactStatusSchema>;
 
 /** Status fields that a content has and its snapshot mirrors. */
@@ -47,25 +59,26 @@ export const captureStatusShape = {
   nodeName: z.string().optional(),
   stage: z.enum(stages).default('Pending'),
   progress: progressSchema.optional(),
-  freezeMilliseconds: z.number().optional(),
+  freezeMilliseconds: count.optional(),
   sourceState: z.enum(sourceStates).optional(),
   artifact: artifactStatusSchema.optional(),
   startedAt: z.string().optional(),
   completedAt: z.string().optional(),
-  attempts: z.number().int().optional(),
+  attempts: count.optional(),
 } as const;
 
+/** spec of a PodSnapshot, with the defaults of the CRD. */
 export const podSnapshotSpecSchema = z.object({
   source: z
     .object({
       podRef: z
         .object({
-          name: z.string().min(1).max(253),
-          uid: z.string().min(1).optional(),
+          name: dnsSubdomain,
+          uid: objectUID.optional(),
           containers: containerNames,
         })
         .optional(),
-      contentName: z.string().min(1).max(253).optional(),
+      contentName: dnsSubdomain.optional(),
     })
     .refine(
       (source) => (source.podRef === undefined) !== (source.contentName === undefined),
@@ -74,6 +87,7 @@ export const podSnapshotSpecSchema = z.object({
   ...captureOptionsShape,
 });
 
+/** A PodSnapshot as the API server stores it. */
 export const podSnapshotSchema = z.object({
   apiVersion: z.literal(apiVersion).default(apiVersion),
   kind: z.literal('PodSnapshot').default('PodSnapshot'),

@@ -34,8 +34,10 @@ const containerStatusSchema = z.looseObject({
     })
     .default({}),
 });
+/** A container as the kubelet reports it; `containerID` is `<runtime>://<id>`. */
 export type ContainerStatus = z.infer<typeof containerStatusSchema>;
 
+/** Reads a core/v1 Pod. */
 export const podSchema = z.object({
   metadata: metadataSchema,
   spec: z.looseObject({
@@ -59,6 +61,7 @@ export const podSchema = z.object({
 /** The fields of a core/v1 Pod that Cryopod reads; spec keeps unknown fields. */
 export type Pod = z.infer<typeof podSchema>;
 
+/** Reads a batch/v1 Job. */
 export const jobSchema = z.object({
   metadata: metadataSchema,
   spec: z.looseObject({}).prefault({}),
@@ -83,6 +86,7 @@ export const jobSchema = z.object({
 /** The fields of a batch/v1 Job that Cryopod reads. */
 export type Job = z.infer<typeof jobSchema>;
 
+/** Reads a coordination.k8s.io/v1 Lease. */
 export const leaseSchema = z.object({
   metadata: metadataSchema,
   spec: z
@@ -98,6 +102,9 @@ export const leaseSchema = z.object({
 /** A coordination.k8s.io/v1 Lease; its times are opaque strings, compared for equality only. */
 export type Lease = z.infer<typeof leaseSchema>;
 
+/** Raw JSON to Pod; the message names each offending field. */
 export const parsePod = (raw: unknown): Parsed<Pod> => parseWith(podSchema, raw);
+/** Raw JSON to Job; the message names each offending field. */
 export const parseJob = (raw: unknown): Parsed<Job> => parseWith(jobSchema, raw);
+/** Raw JSON to Lease; the message names each offending field. */
 export const parseLease = (raw: unknown): Parsed<Lease> => parseWith(leaseSchema, raw);
