@@ -35,8 +35,10 @@ export type Preconditions = { readonly uid?: string; readonly resourceVersion?: 
 
 /**
  * The API server as Cryopod uses it: raw JSON in and out, always uncached. Errors are `Failure`s: `gone` for 404 (NotFound) and for 410
- * (reason 'Expired'), `conflict` for 409 (reason 'AlreadyExists' or 'Conflict'), `retry` for 408, 429 (with retryAfterMilliseconds), 5xx and
- * connection errors, `terminal` for the rest (reason of the Status, e.g. 'Forbidden', 'Invalid').
+ * (reason 'Expired'), `conflict` for 409 (reason 'AlreadyExists' or 'Conflict'), `retry` for 401 (a token that has just rotated), 408,
+ * 429 (with retryAfterMilliseconds), 5xx, connection errors, and a 404 that does not come from the API machinery (reason
+ * 'KindNotServed': a CRD not yet there proves nothing about an object), `terminal` for the rest (reason of the Status, e.g. 'Forbidden',
+ * 'Invalid'). A call whose signal aborts rejects with the signal's reason; the outcome of an aborted or failed write is unknown.
  */
 export interface Kube {
   get(key: ObjectKey, signal: AbortSignal): Promise<RawObject>;
@@ -68,4 +70,23 @@ export interface Kube {
   ): Promise<RawObject>;
   /** Background propagation. Deleting what is already gone is a `gone` failure. */
   delete(key: ObjectKey, preconditions: Preconditions, signal: AbortSignal): Promise<void>;
+}
+
+/** The API server's wall clock (its last `Date` header, whole seconds) and our monotonic clock at the moment it was received. */
+export type ServerTime = {
+  readonly wallMilliseconds: number;
+  readonly monotonicMilliseconds: number;
+};
+
+/** What the API server said about its time. Ages of objects are measured against this, never against our own wall clock. */
+export interface ServerClock {
+  /** Undefined until the first answer. */
+  serverTime(): ServerTime | undefined;
+}
+
+/** The server's wall clock now: its last Date moved on by our monotonic clock; undefined until the first answer. */
+export function serverNow(clock: ServerClock, monotonicMilliseconds: number): number | undefined {
+  const time = clock.serverTime();
+  if (time === undefined) return undefined;
+  return time.wallMilliseconds + (monotonicMilliseconds - time.monotonicMilliseconds);
 }
