@@ -4,7 +4,8 @@ const binaryUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  while (value >= 1024 && unit < binaryUnits.length - 1) {
+  // Compared as it will be shown: 1023.9 MiB would round to 1024 MiB.
+  while (Math.round(value) >= 1024 && unit < binaryUnits.length - 1) {
     value /= 1024;
     unit += 1;
   }
@@ -14,8 +15,9 @@ export function formatBytes(bytes: number): string {
 
 /** `830` -> `830 ms`, `65000` -> `1 min 5 s`. For messages. */
 export function formatMilliseconds(milliseconds: number): string {
-  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
-  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
-  const minutes = Math.floor(milliseconds / 60_000);
-  return `${minutes} min ${Math.round((milliseconds % 60_000) / 1000)} s`;
+  if (Math.round(milliseconds) < 1000) return `${Math.round(milliseconds)} ms`;
+  const tenths = Math.round(milliseconds / 100);
+  if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
+  const seconds = Math.round(milliseconds / 1000);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
