@@ -101,7 +101,7 @@ describe('readyAndFailed', () => {
     ]);
   });
 
-  it('never says Ready and Failed at once, whatever came before', () => {
+  it('never says Ready and Failed at once, whatever came before', () =>
     fc.assert(
       fc.property(fc.array(outcome), (outcomes) => {
         let conditions: Conditions = [];
@@ -111,10 +111,9 @@ describe('readyAndFailed', () => {
           expect(isTrue(conditions, 'Ready') && isTrue(conditions, 'Failed')).toBe(false);
         }
       }),
-    );
-  });
+    ));
 
-  it('has each type at most once, whatever came before', () => {
+  it('has each type at most once, whatever came before', () =>
     fc.assert(
       fc.property(fc.array(outcome), (outcomes) => {
         const end = outcomes.reduce<Conditions>(
@@ -123,17 +122,15 @@ describe('readyAndFailed', () => {
         );
         expect(new Set(end.map((condition) => condition.type)).size).toBe(end.length);
       }),
-    );
-  });
+    ));
 
-  it('is settled after one round: the same outcome again changes nothing', () => {
+  it('is settled after one round: the same outcome again changes nothing', () =>
     fc.assert(
       fc.property(outcome, (next) => {
         const once = readyAndFailed([], next, early, 3);
         expect(readyAndFailed(once, next, late, 3)).toBe(once);
       }),
-    );
-  });
+    ));
 });
 
 describe('timestamp', () => {

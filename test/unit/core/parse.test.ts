@@ -93,7 +93,7 @@ describe('parsers of our kinds', () => {
       parseJob,
       parseLease,
     ];
-    fc.assert(
+    return fc.assert(
       fc.property(fc.anything(), fc.constantFrom(...parsers), (raw, parse) => {
         expect(typeof parse(raw).ok).toBe('boolean');
       }),

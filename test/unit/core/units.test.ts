@@ -16,14 +16,13 @@ describe('formatBytes', () => {
     expect(formatBytes(bytes)).toBe(text);
   });
 
-  it('never shows a number that the next unit would show shorter', () => {
+  it('never shows a number that the next unit would show shorter', () =>
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 49 }), (bytes) => {
         const [number = '', unit] = formatBytes(bytes).split(' ');
         expect(unit === 'TiB' || Number(number) < 1024).toBe(true);
       }),
-    );
-  });
+    ));
 });
 
 describe('formatMilliseconds', () => {
