@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { missingBlob, verifyBytes } from '../../agent/store/digest.ts';
+import { corruptBlob, missingBlob, verifyBytes } from '../../agent/store/digest.ts';
 import { checkReferenceKey } from '../../agent/store/reference-key.ts';
 import type { Digest, Reference, ReferenceKey, SnapshotStore } from '../../agent/store/store.ts';
 
@@ -37,6 +37,9 @@ export function memoryStore(now: () => number = Date.now): MemoryStore {
       signal.throwIfAborted();
       const blob = blobs.get(digest);
       if (blob === undefined) throw missingBlob(digest);
+      if (range !== undefined && range.end > blob.bytes.byteLength) {
+        throw corruptBlob(digest, `it ends before ${range.end}`);
+      }
       if (range !== undefined) return Readable.from([blob.bytes.subarray(range.start, range.end)]);
       return Readable.from(
         (async function* () {

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, lstat, lutimes } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { corruptBlob, digestHex, verifyBytes, verifyingStream } from '../digest.ts';
+import type { Digest } from '../store.ts';
+import { type ConfinedDirectory, fileSize, openFile } from './confined-directory.ts';
+import { removeStale, writeDurably } from './durable-file.ts';
+import { groupedSync } from './grouped-sync.ts';
+import { blobPath, makeBelow, temporaryPath } from './layout.ts';
+
+/** Puts one blob; resolves once it is durable, to whether its bytes were written. */
+export type BlobWriter = (
+  digest: Digest,
+  sizeBytes: number,
+  content: Uint8Array | Readable,
+  signal: AbortSignal,
+) => Promise<boolean>;
+
+/** `now`: wall clock, milliseconds. */
+export function blobWriter(root: string, now: () => number): BlobWriter {
+  const syncBlobs = groupedSync(async () => {
+    await using blobs = await makeBelow(root, blobPath);
+    await blobs.handle.sync();
+  });
+  let tidied = false;
+
+  return async (digest, sizeBytes, content, signal) => {
+    const name = digestHex(digest);
+    try {
+      await using blobs = await makeBelow(root, blobPath);
+      const there = await fileSize(blobs, name);
+      const intact = there === sizeBytes && (await isIntact(blobs, digest, signal));
+      if (intact) {
+        // Restarts the grace period of a sweep, should nobody name the blob yet.
+        await lutimes(blobs.entry(name), new Date(now()), new Date(now()));
+        await syncBlobs();
+        return false;
+      }
+      await using temporary = await makeBelow(root, temporaryPath);
+      if (!tidied) await removeStale(temporary, now());
+      tidied = true;
+      const written = await writeDurably(
+        { temporary, target: blobs, name },
+        // What stands there is damaged, and its name says what it must be.
+        there === undefined ? 'keep' : 'replace',
+        async (file) => {
+          if (content instanceof Readable) {
+            const sink = (chunks: AsyncIterable<Uint8Array>) => writeAll(file, chunks);
+            await pipeline(content, verifyingStream(digest, sizeBytes), sink, { signal });
+          } else {
+            verifyBytes(content, digest, sizeBytes);
+            await file.writeFile(content);
+          }
+        },
+      );
+      if (!written && (await lstat(blobs.entry(name))).size !== sizeBytes) {
+        throw corruptBlob(digest, 'another writer left a different size');
+      }
+      await syncBlobs();
+      return written;
+    } finally {
+      if (content instanceof Readable) content.destroy();
+    }
+  };
+}
+
+/** writeFile goes on from the current position and, unlike write, never stops short. */
+async function writeAll(file: FileHandle, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of chunks) await file.writeFile(chunk);
+}
+
+/** Reads a blob that is already there: to rely on rotten bytes would make a new artifact damaged from its first second. */
+async function isIntact(
+  blobs: ConfinedDirectory,
+  digest: Digest,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const file = await openFile(blobs, digestHex(digest));
+  const hasher = createHash('sha256');
+  const source = file.createReadStream({ highWaterMark: 1 << 20 });
+  for await (const chunk of source) {
+    signal.throwIfAborted();
+    hasher.update(chunk);
+  }
+  return digest === `sha256:${hasher.digest('hex')}`;
+}

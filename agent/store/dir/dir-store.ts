@@ -1,0 +1,61 @@
+import type { SnapshotStore } from '../store.ts';
+import { listBlobs, readBlob, statBlob } from './blob-reader.ts';
+import { blobWriter } from './blob-writer.ts';
+import { discardBlobs } from './discard.ts';
+import { deleteReference, getReference, listReferences, putReference } from './reference-files.ts';
+import { freeBytesOf, onStorage, storageFailure } from './storage-failure.ts';
+
+/**
+ * A SnapshotStore in a directory of any file system with hard links and fsync, shared or not. The directory must exist; nothing is touched before
+ * the first call, so a store that is missing or read-only fails the call and not the process.
+ */
+export function dirStore(root: string): SnapshotStore {
+  const putBlob = blobWriter(root, Date.now);
+  return {
+    traits: { name: 'dir', atomicRename: true, durable: true, rangeReads: true },
+    putBlob: async (digest, sizeBytes, content, signal) => ({
+      written: await onStorage(root, `write blob ${digest} of ${sizeBytes} bytes`, signal, () =>
+        putBlob(digest, sizeBytes, content, signal),
+      ),
+    }),
+    getBlob: (digest, range, signal) =>
+      onStorage(root, `read blob ${digest}`, signal, () => readBlob(root, digest, range, signal)),
+    statBlob: (digest, signal) =>
+      onStorage(root, `look for blob ${digest}`, signal, () => statBlob(root, digest)),
+    putReference: (key, reference, signal) =>
+      onStorage(root, `write the reference of ${key.contentUID}`, signal, () =>
+        putReference(root, key, reference),
+      ),
+    getReference: (key, signal) =>
+      onStorage(root, `read the reference of ${key.contentUID}`, signal, () =>
+        getReference(root, key),
+      ),
+    deleteReference: (key, signal) =>
+      onStorage(root, `delete the reference of ${key.contentUID}`, signal, () =>
+        deleteReference(root, key),
+      ),
+    listReferences: (signal) => listing(root, 'list references', signal, listReferences(root)),
+    listBlobs: (signal) => listing(root, 'list blobs', signal, listBlobs(root)),
+    discardBlobs: (candidates, named, signal) =>
+      onStorage(root, 'delete blobs', signal, () => discardBlobs(root, candidates, named)),
+    freeBytes: (signal) => onStorage(root, 'tell its free space', signal, () => freeBytesOf(root)),
+  };
+}
+
+async function* listing<T>(
+  root: string,
+  what: string,
+  signal: AbortSignal,
+  entries: AsyncGenerator<T>,
+): AsyncGenerator<T> {
+  signal.throwIfAborted();
+  try {
+    for await (const entry of entries) {
+      signal.throwIfAborted();
+      yield entry;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw await storageFailure(root, what, error);
+  }
+}

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, link, lstat, open, readdir, rename, unlink } from 'node:fs/promises';
+import { type ConfinedDirectory, errorCode } from './confined-directory.ts';
+
+const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+
+/** A writer that has not touched its temporary file for so long is taken for dead. One that was not finds its file gone, and tries again. */
+const staleAfterMilliseconds = 3_600_000;
+
+/** Where a file is written (`temporary`) and where it ends (`target`): two directories of one file system. */
+export type Destination = {
+  readonly temporary: ConfinedDirectory;
+  readonly target: ConfinedDirectory;
+  readonly name: string;
+};
+
+/**
+ * Writes a file under another name and gives it its own only once its bytes are durable; nobody ever sees a half-written one. `ifThere`:
+ * `keep` links it only where nothing stands, `replace` renames over. Resolves to false when something stood there. The caller syncs `target`.
+ */
+export async function writeDurably(
+  destination: Destination,
+  ifThere: 'keep' | 'replace',
+  write: (file: FileHandle) => Promise<void>,
+): Promise<boolean> {
+  const { temporary, target, name } = destination;
+  const path = temporary.entry(`${process.pid}-${randomUUID()}`);
+  const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  try {
+    try {
+      await write(file);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    if (ifThere === 'replace') {
+      await rename(path, target.entry(name));
+      return true;
+    }
+    await link(path, target.entry(name));
+    return true;
+  } catch (error) {
+    if (ifThere === 'keep' && errorCode(error) === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await removeIfThere(path);
+  }
+}
+
+/** Removes a file; one that is not there is fine. */
+export async function removeIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** Removes what dead writers left among the temporary files. `now`: wall clock, milliseconds. */
+export async function removeStale(temporary: ConfinedDirectory, now: number): Promise<void> {
+  for (const name of await readdir(temporary.path)) {
+    const path = temporary.entry(name);
+    try {
+      if (now - (await lstat(path)).mtimeMs > staleAfterMilliseconds) await removeIfThere(path);
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+    }
+  }
+}

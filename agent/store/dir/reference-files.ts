@@ -1,0 +1,140 @@
+import { readdir, rmdir, unlink } from 'node:fs/promises';
+import * as z from 'zod';
+import { Failure } from '../../../core/failure.ts';
+import { isDigest } from '../digest.ts';
+import { checkReferenceKey, isReferenceKey } from '../reference-key.ts';
+import type { Reference, ReferenceKey } from '../store.ts';
+import {
+  type ConfinedDirectory,
+  errorCode,
+  fileSize,
+  openDirectory,
+  openFile,
+} from './confined-directory.ts';
+import { removeIfThere, writeDurably } from './durable-file.ts';
+import { makeBelow, openBelow, referencesPath, temporaryPath } from './layout.ts';
+
+const longestReferenceBytes = 64 * 1024;
+const suffix = '.json';
+
+const referenceSchema = z.object({
+  digest: z.string().refine(isDigest, 'must be sha256:<64 hex digits>'),
+  size: z.number().int().min(1),
+  mediaType: z.string().min(1).max(255),
+  fence: z.number().int().min(0),
+});
+
+/** Writes oci-layout and index.json, then the reference, each durable before the next begins; false where a reference stands already. */
+export async function putReference(
+  root: string,
+  key: ReferenceKey,
+  reference: Reference,
+): Promise<boolean> {
+  checkReferenceKey(key);
+  if ((await getReference(root, key)) !== undefined) return false;
+  await using temporary = await makeBelow(root, temporaryPath);
+  await using namespace = await makeBelow(root, [...referencesPath, key.namespace]);
+  await writeLayout(root, temporary, key, reference);
+  const written = await writeDurably(
+    { temporary, target: namespace, name: key.contentUID + suffix },
+    'keep',
+    (file) => file.writeFile(`${JSON.stringify(reference)}\n`),
+  );
+  await namespace.handle.sync();
+  if (!written) {
+    // Somebody else was faster, and index.json must be the winner's.
+    const winner = await getReference(root, key);
+    if (winner !== undefined) await writeLayout(root, temporary, key, winner);
+  }
+  return written;
+}
+
+async function writeLayout(
+  root: string,
+  temporary: ConfinedDirectory,
+  key: ReferenceKey,
+  reference: Reference,
+): Promise<void> {
+  await using target = await makeBelow(root, [...referencesPath, key.namespace, key.contentUID]);
+  const { mediaType, digest, size } = reference;
+  const annotations = { 'org.opencontainers.image.ref.name': key.contentUID };
+  const index = {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    manifests: [{ mediaType, digest, size, annotations }],
+  };
+  const files = { 'oci-layout': { imageLayoutVersion: '1.0.0' }, 'index.json': index };
+  for (const [name, content] of Object.entries(files)) {
+    await writeDurably({ temporary, target, name }, 'replace', (file) =>
+      file.writeFile(`${JSON.stringify(content)}\n`),
+    );
+  }
+  await target.handle.sync();
+}
+
+/** The reference of a key; undefined where there is none. Throws ArtifactCorrupt for one that cannot be read. */
+export async function getReference(
+  root: string,
+  key: ReferenceKey,
+): Promise<Reference | undefined> {
+  checkReferenceKey(key);
+  await using namespace = await openBelow(root, [...referencesPath, key.namespace]);
+  return namespace === undefined ? undefined : await readReference(namespace, key);
+}
+
+async function readReference(
+  namespace: ConfinedDirectory,
+  key: ReferenceKey,
+): Promise<Reference | undefined> {
+  const name = key.contentUID + suffix;
+  const damaged = (why: string): Failure =>
+    new Failure('terminal', 'ArtifactCorrupt', `reference ${key.namespace}/${name}: ${why}`);
+  const size = await fileSize(namespace, name);
+  if (size === undefined) return undefined;
+  if (size > longestReferenceBytes) throw damaged(`${size} bytes are too many`);
+  const file = await openFile(namespace, name);
+  const text = await file.readFile('utf8').finally(() => file.close());
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    throw damaged('it is not JSON');
+  }
+  const parsed = referenceSchema.safeParse(raw);
+  if (!parsed.success) throw damaged(z.prettifyError(parsed.error));
+  return parsed.data;
+}
+
+/** Removes the reference first, durably, then the snapshot's own layout. One that is not there is fine. */
+export async function deleteReference(root: string, key: ReferenceKey): Promise<void> {
+  checkReferenceKey(key);
+  await using namespace = await openBelow(root, [...referencesPath, key.namespace]);
+  if (namespace === undefined) return;
+  await removeIfThere(namespace.entry(key.contentUID + suffix));
+  await namespace.handle.sync();
+  try {
+    await using layout = await openDirectory(namespace, key.contentUID);
+    for (const name of await readdir(layout.path)) await unlink(layout.entry(name));
+    await rmdir(namespace.entry(key.contentUID));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** Every reference of the store. Throws at the first that cannot be read: who deletes by this list must not miss one. */
+export async function* listReferences(
+  root: string,
+): AsyncGenerator<{ readonly key: ReferenceKey; readonly reference: Reference }> {
+  await using all = await openBelow(root, referencesPath);
+  if (all === undefined) return;
+  for (const namespace of await readdir(all.path)) {
+    await using directory = await openDirectory(all, namespace);
+    for (const name of await readdir(directory.path)) {
+      if (!name.endsWith(suffix)) continue;
+      const key = { namespace, contentUID: name.slice(0, -suffix.length) };
+      if (!isReferenceKey(key)) continue;
+      const reference = await readReference(directory, key);
+      if (reference !== undefined) yield { key, reference };
+    }
+  }
+}
