@@ -1,7 +1,7 @@
 """A TCP server with worker threads, made to be captured.
 
-Every worker thread counts on its own. Each connection to port 7000 is answered with one line of JSON, {"token", "counts", "connections"},
-and closed. The token is drawn at start and lives in memory only: whoever prints it after a restore is the process that was captured.
+Every worker thread counts on its own; once a second the counts are printed. Each connection to port 7000 is answered with one line of JSON,
+{"token", "counts", "connections"}, and closed. The token is drawn at start and lives in memory only: whoever prints it after a restore is the process that was captured.
 With SNAPSHOT_CONTROL_DIR set it follows the sentinel contract: it writes ready-for-snapshot when warm and, unless KEEP_RUNNING=1, ends once
 snapshot-complete appears.
 """
@@ -60,7 +60,7 @@ def main():
             ready.write("ready\n")
     told = False
     while True:
-        print(f"total {sum(counts)} token={token}")
+        print(f"token={token} counts={','.join(map(str, counts))}")
         if CONTROL and not told and os.path.exists(sentinel("snapshot-complete")):
             told = True
             if not KEEP_RUNNING:

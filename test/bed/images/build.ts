@@ -1,0 +1,135 @@
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { withLock } from '../lock.ts';
+import { cacheDirectory } from '../paths.ts';
+import { type Base, baseDigest, buildArgs, ensureBase, type Workshop } from './bases.ts';
+import { type Buildah, openBuildah } from './buildah.ts';
+import { inputDigest } from './inputs.ts';
+import { agentRecipe, controllerRecipe, type Recipe, sampleRecipes } from './recipes.ts';
+import { machineSettings, withSecrets } from './secrets.ts';
+import { recipeRevision } from './versions.ts';
+
+/** An image ready to be loaded. `archive` is a docker archive (uncompressed layers); its name changes with its content. */
+export type BuiltImage = { readonly name: string; readonly archive: string };
+
+/** Where progress is told. */
+export type BuildOptions = { readonly log: (line: string) => void };
+
+const lockWaitMs = 900_000;
+/** Older archives are kept for a switch between two versions of the sources; each is some 300 MB. */
+const keptArchives = 2;
+
+/** The controller's image, built unless the cache has it. */
+export const controllerImage = (options: BuildOptions): Promise<BuiltImage> =>
+  buildImage(controllerRecipe, options);
+
+/** The agent's image, built unless the cache has it. */
+export const agentImage = (options: BuildOptions): Promise<BuiltImage> =>
+  buildImage(agentRecipe, options);
+
+/** The images of the sample workloads, built unless the cache has them. */
+export async function workloadImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
+  const built: BuiltImage[] = [];
+  for (const recipe of sampleRecipes) built.push(await buildImage(recipe, options));
+  return built;
+}
+
+/** All images that a bed with Cryopod needs beside its own. */
+export async function allImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
+  const product = [await agentImage(options), await controllerImage(options)];
+  return [...product, ...(await workloadImages(options))];
+}
+
+async function buildImage(recipe: Recipe, options: BuildOptions): Promise<BuiltImage> {
+  const directory = join(cacheDirectory(), 'images');
+  const archive = await archivePath(directory, recipe);
+  if (await exists(archive)) return { name: recipe.image, archive };
+  await mkdir(directory, { recursive: true });
+  await withLock(join(directory, '.lock'), lockWaitMs, options.log, async () => {
+    if (await exists(archive)) return; // whoever held the lock has made it
+    const started = performance.now();
+    options.log(`image ${recipe.image}: ${await reason(directory, recipe)}`);
+    const buildah = await openBuildah(join(directory, 'buildah'));
+    const settings = await machineSettings(process.env);
+    await build(recipe, archive, { buildah, directory, settings, log: options.log });
+    await prune(directory, recipe);
+    const elapsed = ((performance.now() - started) / 1000).toFixed(1);
+    options.log(`image ${recipe.image}: built, ${elapsed} s`);
+  });
+  return { name: recipe.image, archive };
+}
+
+async function archivePath(directory: string, recipe: Recipe): Promise<string> {
+  const digest = await inputDigest(recipe.context, recipe.inputs, [
+    recipe.image,
+    String(recipeRevision),
+    process.arch,
+    await baseDigest(recipe.base satisfies Base),
+  ]);
+  return join(directory, `${recipe.slug}-${digest}.tar`);
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+async function archivesOf(directory: string, recipe: Recipe): Promise<readonly string[]> {
+  const pattern = new RegExp(`^${recipe.slug}-[0-9a-f]{16}\\.tar$`);
+  return (await readdir(directory)).filter((name) => pattern.test(name));
+}
+
+async function reason(directory: string, recipe: Recipe): Promise<string> {
+  const older = await archivesOf(directory, recipe);
+  return older.length === 0
+    ? 'building for the first time (5 to 60 s)'
+    : 'its sources changed, building (about 10 s)';
+}
+
+async function build(recipe: Recipe, archive: string, workshop: Workshop): Promise<void> {
+  const { buildah, directory, settings } = workshop;
+  const logPath = join(directory, `${recipe.slug}.log`);
+  await writeFile(logPath, '');
+  await ensureBase(recipe.base, workshop);
+  const target = recipe.target === '' ? [] : ['--target', recipe.target];
+  await withSecrets(directory, settings, (secrets) =>
+    buildah.run(
+      [
+        ...buildArgs(buildah),
+        ...secrets,
+        ...target,
+        '--tag',
+        recipe.image,
+        '--file',
+        recipe.dockerfile,
+        recipe.context,
+      ],
+      logPath,
+    ),
+  );
+  await writeArchive(buildah, recipe.image, archive, logPath);
+}
+
+/** Renamed when complete, so that an archive under its final name is always whole. */
+async function writeArchive(
+  buildah: Buildah,
+  image: string,
+  archive: string,
+  logPath: string,
+): Promise<void> {
+  const partial = `${archive}.partial`;
+  await rm(partial, { force: true });
+  const push = ['push', '--quiet', ...buildah.policyArgs];
+  await buildah.run([...push, image, `docker-archive:${partial}:${image}`], logPath);
+  await rename(partial, archive);
+}
+
+async function prune(directory: string, recipe: Recipe): Promise<void> {
+  const paths = (await archivesOf(directory, recipe)).map((name) => join(directory, name));
+  const aged = await Promise.all(
+    paths.map(async (path) => ({ path, madeAtMs: (await stat(path)).mtimeMs })),
+  );
+  aged.sort((left, right) => right.madeAtMs - left.madeAtMs);
+  for (const { path } of aged.slice(keptArchives)) await rm(path, { force: true });
+}

@@ -1,0 +1,17 @@
+import { agentImage, allImages, controllerImage, workloadImages } from './build.ts';
+
+/** `npx node test/bed/images/main.ts [all|agent|controller|samples]`: builds and prints where each archive is. */
+const options = { log: (line: string): void => console.log(line) };
+const builders = new Map([
+  ['all', () => allImages(options)],
+  ['agent', async () => [await agentImage(options)]],
+  ['controller', async () => [await controllerImage(options)]],
+  ['samples', () => workloadImages(options)],
+]);
+const build = builders.get(process.argv[2] ?? 'all');
+if (build === undefined) {
+  console.error(`which images? one of ${[...builders.keys()].join(', ')}`);
+  process.exitCode = 1;
+} else {
+  for (const image of await build()) console.log(`${image.name}\t${image.archive}`);
+}

@@ -1,0 +1,61 @@
+import { fileURLToPath } from 'node:url';
+
+/** How one image comes about. Paths are absolute. */
+export type Recipe = {
+  /** Complete name, as manifests use it. */
+  readonly image: string;
+  /** Name of its files in the cache. */
+  readonly slug: string;
+  readonly base: 'debian' | 'node';
+  readonly context: string;
+  readonly dockerfile: string;
+  /** Stage of the Dockerfile; '' is the last. */
+  readonly target: string;
+  /** Files and folders below the context whose content decides whether a built image is still current. */
+  readonly inputs: readonly string[];
+};
+
+/** Root of the repository. */
+export const repositoryRoot = fileURLToPath(new URL('../../../', import.meta.url)).replace(
+  /\/$/,
+  '',
+);
+
+/** The same list as .dockerignore's, which a test compares. */
+export const productInputs: readonly string[] = [
+  'package.json',
+  'package-lock.json',
+  '.npmrc',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'core',
+  'runtime',
+  'controller',
+  'agent',
+  'cli',
+  'LICENSE',
+];
+
+const product = (target: 'controller' | 'agent'): Recipe => ({
+  image: `cryopod.dev/${target}:dev`,
+  slug: target,
+  base: 'node',
+  context: repositoryRoot,
+  dockerfile: `${repositoryRoot}/Dockerfile`,
+  target,
+  inputs: ['Dockerfile', '.dockerignore', ...productInputs],
+});
+
+const sample = (name: string): Recipe => ({
+  image: `cryopod.dev/sample-${name}:dev`,
+  slug: `sample-${name}`,
+  base: 'debian',
+  context: `${repositoryRoot}/images/sample-${name}`,
+  dockerfile: `${repositoryRoot}/images/sample-${name}/Dockerfile`,
+  target: '',
+  inputs: ['.'],
+});
+
+export const controllerRecipe = product('controller');
+export const agentRecipe = product('agent');
+export const sampleRecipes: readonly Recipe[] = ['counter', 'redis', 'python'].map(sample);
