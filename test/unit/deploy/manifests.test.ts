@@ -1,0 +1,118 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import * as z from 'zod';
+import { bedPatches } from '../../bed/overlay.ts';
+
+const rule = z.object({
+  apiGroups: z.array(z.string()),
+  resources: z.array(z.string()),
+  verbs: z.array(z.string()),
+});
+const manifest = z.looseObject({
+  kind: z.string(),
+  metadata: z.looseObject({ name: z.string() }).optional(),
+  rules: z.array(rule).default([]),
+  spec: z.looseObject({}).optional(),
+});
+type Manifest = z.infer<typeof manifest>;
+
+const directory = new URL('../../../deploy/', import.meta.url).pathname;
+const names = (await readdir(directory)).filter((name) => name.endsWith('.yaml'));
+const texts = await Promise.all(names.map((name) => readFile(join(directory, name), 'utf8')));
+const manifests: readonly Manifest[] = texts.flatMap((text) =>
+  parseAllDocuments(text).map((document) => manifest.parse(document.toJS())),
+);
+
+const verbsOf = (role: string, resource: string): readonly string[] =>
+  manifests
+    .filter((item) => /^(Cluster)?Role$/.test(item.kind) && item.metadata?.name === role)
+    .flatMap((item) => item.rules)
+    .filter((item) => item.resources.includes(resource))
+    .flatMap((item) => item.verbs)
+    .sort();
+
+const podOf = (kind: string) =>
+  z
+    .object({
+      template: z.object({
+        spec: z.looseObject({
+          containers: z.array(
+            z.looseObject({
+              env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })),
+              securityContext: z.looseObject({}),
+            }),
+          ),
+          volumes: z.array(z.looseObject({ name: z.string() })).default([]),
+        }),
+      }),
+    })
+    .parse(manifests.find((item) => item.kind === kind)?.spec).template.spec;
+
+const readOnly = ['get', 'list', 'watch'];
+
+describe('what the agent may do', () => {
+  it('reads contents and writes nothing of them but their status', () => {
+    expect(verbsOf('cryopod-agent', 'podsnapshotcontents')).toEqual(readOnly);
+    expect(verbsOf('cryopod-agent', 'podsnapshotcontents/status')).toEqual(['patch', 'update']);
+    expect(verbsOf('cryopod-agent', 'podsnapshots')).toEqual(readOnly);
+    expect(verbsOf('cryopod-agent', 'dynamocheckpoints')).toEqual([]);
+  });
+
+  it('labels pods, and neither makes, removes nor reports them', () => {
+    expect(verbsOf('cryopod-agent', 'pods')).toEqual(['get', 'list', 'patch', 'watch']);
+    for (const resource of ['pods/status', 'pods/exec', 'jobs', 'secrets', 'nodes']) {
+      expect(verbsOf('cryopod-agent', resource), resource).toEqual([]);
+    }
+  });
+
+  it('never deletes a lease, and has leases in its own namespace only', () => {
+    expect(verbsOf('cryopod-agent', 'leases')).not.toContain('delete');
+    const cluster = manifests.find(
+      (item) => item.kind === 'ClusterRole' && item.metadata?.name === 'cryopod-agent',
+    );
+    expect(cluster?.rules.flatMap((item) => item.resources)).not.toContain('leases');
+  });
+});
+
+describe('what the controller may do', () => {
+  it('makes and removes Jobs, and only reads pods and nodes', () => {
+    expect(verbsOf('cryopod-controller', 'jobs')).toEqual(
+      ['create', 'delete', 'get', 'list', 'patch', 'watch'].sort(),
+    );
+    expect(verbsOf('cryopod-controller', 'pods')).toEqual(readOnly);
+    expect(verbsOf('cryopod-controller', 'nodes')).toEqual(readOnly);
+    expect(verbsOf('cryopod-controller', 'secrets')).toEqual([]);
+  });
+});
+
+it('no role has a wildcard', () => {
+  for (const { apiGroups, resources, verbs } of manifests.flatMap((item) => item.rules)) {
+    expect([...apiGroups, ...resources, ...verbs]).not.toContain('*');
+  }
+});
+
+describe('the pods', () => {
+  it('the controller runs without privileges on a read-only root', () => {
+    expect(podOf('Deployment').containers[0]?.securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    });
+  });
+
+  it('the agent mounts no runtime socket', () => {
+    expect(JSON.stringify(podOf('DaemonSet').volumes)).not.toMatch(/\.sock/);
+  });
+
+  it('the bed patches only containers and volumes that exist or are its own', () => {
+    const text = JSON.stringify(
+      bedPatches({ controllerRevision: 'c', agentRevision: 'a', shim: true }),
+    );
+    expect(text).toContain('"imagePullPolicy":"Never"');
+    expect(text).toContain('/opt/cryopod-bed/criu');
+    const plain = bedPatches({ controllerRevision: 'c', agentRevision: 'a', shim: false });
+    expect(JSON.stringify(plain)).not.toContain('cryopod-bed');
+  });
+});
