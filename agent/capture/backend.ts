@@ -1,7 +1,7 @@
 import type { Failure } from '../../core/failure.ts';
+import type { ProcessIdentity } from '../proc/identity.ts';
 
-/** A process named so that a recycled pid is never mistaken for it. `startTicks`: field 22 of /proc/PID/stat. */
-export type ProcessIdentity = { readonly pid: number; readonly startTicks: number };
+export type { ProcessIdentity };
 
 /** What preflight found in the way; the message names process, descriptor and remedy. */
 export type Blocker = { readonly check: string; readonly message: string };
@@ -76,6 +76,8 @@ export interface CaptureBackend {
     left: {
       readonly criu: ProcessIdentity | undefined;
       readonly source: ProcessIdentity | undefined;
+      /** The staging directory of that capture, where it noted which processes were stopped before it began: they stay stopped. */
+      readonly stagingDirectory?: string;
     },
     signal: AbortSignal,
   ): Promise<{ readonly sourceRuns: boolean }>;

@@ -1,0 +1,70 @@
+import type { PlannedMount } from './mount-plan.ts';
+
+/** Everything a dump's command line depends on. Directories and files as this process sees them. */
+export type DumpArguments = {
+  readonly pid: number;
+  /** The container's root as seen from here, /proc/PID/root. */
+  readonly root: string;
+  readonly imagesDirectory: string;
+  readonly actionScript: string;
+  readonly networkNamespaceInode: string;
+  readonly mounts: readonly PlannedMount[];
+};
+
+/** Name of the log inside the images directory. */
+export const dumpLogName = 'dump.log';
+
+/** Largest unlinked file that CRIU may carry along. */
+const ghostLimit = '64M';
+
+/** The name a restore gives to the placeholder's network namespace with --inherit-fd. */
+export const networkNamespaceKey = 'extNetNs';
+
+/**
+ * The options that decide what a dump is, recorded in the artifact. `--leave-running`: CRIU itself unlocks the network, removes its link
+ * remaps and sets the tree running, and a task that was stopped before stays stopped (not --leave-stopped, which leaves all three to somebody
+ * who may be dead). No freeze cgroup: a frozen one would outlive CRIU and keep the source stopped.
+ */
+export function dumpOptions(
+  mounts: readonly PlannedMount[],
+  networkNamespaceInode: string,
+): readonly string[] {
+  return [
+    '--leave-running',
+    ...mounts
+      .filter((mount) => mount.treatment === 'external' || mount.treatment === 'volume')
+      .flatMap((mount) => ['--external', `mnt[${mount.path}]:${mount.path}`]),
+    '--external',
+    `net[${networkNamespaceInode}]:${networkNamespaceKey}`,
+    '--network-lock',
+    'skip',
+    '--manage-cgroups=ignore',
+    '--tcp-close',
+    '--file-locks',
+    '--ext-unix-sk',
+    '--link-remap',
+    '--force-irmap',
+    '--evasive-devices',
+    '--ghost-limit',
+    ghostLimit,
+  ];
+}
+
+/** argv of `criu dump` without the program's name. */
+export function dumpArguments(request: DumpArguments): readonly string[] {
+  return [
+    'dump',
+    '--tree',
+    String(request.pid),
+    '--images-dir',
+    request.imagesDirectory,
+    '--log-file',
+    dumpLogName,
+    '-v4',
+    '--root',
+    request.root,
+    '--action-script',
+    request.actionScript,
+    ...dumpOptions(request.mounts, request.networkNamespaceInode),
+  ];
+}

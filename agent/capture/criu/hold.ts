@@ -1,0 +1,37 @@
+/**
+ * CRIU's --action-script. In `post-dump` every task is dumped and still seized: the script says so, then waits for one word. `go` lets CRIU
+ * finish as its options say. Anything else fails the script, and CRIU undoes everything and sets the tree running: another word, end of
+ * file (the agent died, its end of the pipe went with it), or the time limit (the agent was stopped or hangs).
+ * CRIU closes every descriptor above 2 before it starts the script, but holds the pipes itself: they are opened again through its own
+ * /proc entry, which for an unnamed pipe never waits for the other side, as a named one would.
+ */
+export const holdScript = `#!/bin/sh
+[ "$CRTOOLS_SCRIPT_ACTION" = post-dump ] || exit 0
+echo held >/proc/$PPID/fd/8 || exit 1
+word=$(timeout -s KILL "$CRYOPOD_HOLD_LIMIT_SECONDS" head -n 1 </proc/$PPID/fd/7) || exit 1
+[ "$word" = go ]
+`;
+
+/**
+ * What becomes CRIU, given its command line as arguments. A here-document of a shell is an unnamed pipe: descriptor 7 is its reading end
+ * (the writer is closed), 8 is opened as the writing end of another. The agent opens the missing sides through /proc/PID/fd, moves the
+ * process into a cgroup of its own, notes it in the journal and only then says \`start\`; if it dies before, the read ends with an error.
+ * The lock on descriptor 9 is held as long as CRIU or its script lives: two agents of one node cannot dump the same container at once.
+ */
+export const launchScript = `
+exec 7<<WORD
+WORD
+exec 8<<NOTICE
+NOTICE
+exec 8>/proc/self/fd/8
+echo launched
+exec >&2
+read -r word || exit 101
+[ "$word" = start ] || exit 101
+exec 9>>"$CRYOPOD_LOCK_FILE" || exit 102
+flock -n 9 || exit 102
+exec </dev/null "$@"
+`;
+
+/** Exit codes of the launch script itself; CRIU ends with 0, 1 or 255. */
+export const launchExitCodes = { neverStarted: 101, locked: 102 } as const;

@@ -1,0 +1,124 @@
+import { closeSync, constants, openSync, readlinkSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { errorText, Failure } from '../../../core/failure.ts';
+import type { ProcessIdentity } from '../../proc/identity.ts';
+import { identify } from '../../proc/process-table.ts';
+import { type Detached, startDetached } from '../../proc/run.ts';
+import { type Cgroup, enterCgroup } from './cgroup.ts';
+import { launchScript } from './hold.ts';
+
+/** CRIU about to run, or running, and the two pipes to its hold. */
+export type Launched = {
+  readonly process: ProcessIdentity;
+  /** Lets CRIU begin; until then nothing was frozen. */
+  begin(): void;
+  /** True when the hold was reached, false when CRIU ended before. Never rejects. */
+  readonly held: Promise<boolean>;
+  /** Tells the hold to finish. */
+  go(): void;
+  /** Refuses, now or whenever CRIU gets to the hold; before `begin` CRIU never runs. Idempotent; nothing after `go`. */
+  refuse(): void;
+  readonly ended: Detached['ended'];
+};
+
+/**
+ * Starts what becomes CRIU, in a session and a cgroup of its own, waiting for `begin`. Throws Failure 'retry' with nothing left running:
+ * the process waits for a line on its stdin, and end of file ends it.
+ */
+export async function launch(request: {
+  readonly procRoot: string;
+  readonly criuPath: string;
+  readonly arguments: readonly string[];
+  readonly cwd: string;
+  readonly outputFile: string;
+  readonly lockFile: string;
+  readonly holdLimitSeconds: number;
+  readonly cgroup: Cgroup;
+}): Promise<Launched> {
+  const child = startDetached(
+    ['/bin/sh', '-c', launchScript, 'cryopod-criu', request.criuPath, ...request.arguments],
+    {
+      outputFile: request.outputFile,
+      cwd: request.cwd,
+      environment: {
+        CRYOPOD_LOCK_FILE: request.lockFile,
+        CRYOPOD_HOLD_LIMIT_SECONDS: String(request.holdLimitSeconds),
+      },
+    },
+  );
+  try {
+    return await connect(child, request.procRoot, request.cgroup);
+  } catch (error) {
+    child.hangUp();
+    await child.ended;
+    if (error instanceof Failure) throw error;
+    const message = `CRIU could not be launched: ${errorText(error)}`;
+    throw new Failure('retry', 'CheckpointFailed', message, { cause: error });
+  }
+}
+
+async function connect(child: Detached, procRoot: string, cgroup: Cgroup): Promise<Launched> {
+  const process = await identify(procRoot, child.pid);
+  if ((await child.greeting) === undefined || process === undefined) {
+    throw new Failure('retry', 'CheckpointFailed', 'the launcher of CRIU ended at once');
+  }
+  await enterCgroup(cgroup, child.pid);
+  const word = openPipe(procRoot, child.pid, 7, constants.O_WRONLY);
+  const notice = noticeFrom(openPipe(procRoot, child.pid, 8, constants.O_RDONLY));
+  let wordIsOpen = true;
+  let begun = false;
+  const answer = (text: string): void => {
+    if (!wordIsOpen) return;
+    wordIsOpen = false;
+    try {
+      writeSync(word, text);
+    } catch {
+      // CRIU has ended and nobody reads: its exit says all there is to know.
+    } finally {
+      closeSync(word);
+    }
+  };
+  const ended = child.ended.then((end) => {
+    if (wordIsOpen) {
+      wordIsOpen = false;
+      closeSync(word);
+    }
+    return end;
+  });
+  return {
+    process,
+    begin: () => {
+      begun = true;
+      child.tell('start');
+    },
+    held: notice,
+    go: () => answer('go\n'),
+    refuse: () => {
+      if (!begun) child.hangUp();
+      answer('no\n');
+    },
+    ended,
+  };
+}
+
+/** Opens the missing side of a pipe of the launcher. A shell that makes files of its here-documents cannot hold: refused before any freeze. */
+function openPipe(procRoot: string, pid: number, fd: number, flags: number): number {
+  const path = `${procRoot}/${pid}/fd/${fd}`;
+  if (!readlinkSync(path).startsWith('pipe:')) {
+    throw new Failure('retry', 'CheckpointFailed', `descriptor ${fd} of the launcher is no pipe`);
+  }
+  return openSync(path, flags | constants.O_NONBLOCK);
+}
+
+/** Resolves true at the first byte, false at end of file, which comes at the latest when CRIU and its script have ended. */
+function noticeFrom(fd: number): Promise<boolean> {
+  const socket = new Socket({ fd, readable: true, writable: false });
+  return new Promise((resolve) => {
+    socket.once('data', () => {
+      resolve(true);
+      socket.destroy();
+    });
+    socket.once('error', () => resolve(false));
+    socket.once('close', () => resolve(false));
+  });
+}

@@ -1,0 +1,7 @@
+/** A process named so that a recycled pid is never mistaken for it. `startTicks`: field 22 of /proc/PID/stat. */
+export type ProcessIdentity = { readonly pid: number; readonly startTicks: number };
+
+/** True when both name the same process. */
+export function sameProcess(one: ProcessIdentity, other: ProcessIdentity): boolean {
+  return one.pid === other.pid && one.startTicks === other.startTicks;
+}
