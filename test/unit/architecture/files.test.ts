@@ -12,7 +12,8 @@ describe('files', () => {
   it('of TypeScript are named in kebab-case, with no catch-all name', () => {
     const name =
       /^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*(\.(test|contract|bench|config))?\.ts$/;
-    const catchAll = /(^|[/-])(utils?|helpers?|common|misc|types|manager|index)([-./]|$)/;
+    const catchAll =
+      /(^|[/-])(utils?|helpers?|common|misc|manager)([-./]|$)|(^|\/)(types|index)\.ts$/;
     const odd = sources.filter(({ path }) => !name.test(path) || catchAll.test(path));
     expect(odd.map(({ path }) => path)).toEqual([]);
   });
