@@ -12,6 +12,7 @@ export function sourceSentence(state: string | undefined): string {
   if (state === undefined || state === 'Untouched') return 'The source was not touched.';
   if (state === 'Running') return 'The source is running.';
   if (state === 'Terminated') return 'The source was terminated.';
-  if (state === 'Frozen') return 'The source was frozen when last heard of; the hold ends by itself.';
+  if (state === 'Frozen')
+    return 'The source was frozen when last heard of; the hold ends by itself.';
   return 'The state of the source is unknown.';
 }
