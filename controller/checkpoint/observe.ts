@@ -1,0 +1,218 @@
+import { findCondition, isTrue } from '../../core/api/conditions.ts';
+import type { DynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
+import { kinds } from '../../core/api/kinds.ts';
+import { checkpointJobName, labels } from '../../core/api/names.ts';
+import { type PodSnapshot, parsePodSnapshot } from '../../core/api/pod-snapshot.ts';
+import { type Job, type Pod, parseJob } from '../../core/api/workload.ts';
+import type { Kube } from '../../runtime/kube-port.ts';
+import { cacheKey } from '../../runtime/raw-object.ts';
+import type { Cache, OwnWrites } from '../cache.ts';
+import { isOwnedBy, ownerOf } from '../ownership.ts';
+import { parsedOrRetry, read } from '../read.ts';
+import { type CheckpointIDs, checkpointIDs } from './identity-hash.ts';
+import type { ObservedCheckpoint, Sighting } from './observed.ts';
+import { shapeJob } from './shape-job.ts';
+
+/** Index names of the caches that a checkpoint's observation reads. */
+export const checkpointIndexes = {
+  /** Checkpoints by `namespace/checkpointID`. */
+  id: 'id',
+  /** Checkpoints by UID. */
+  uid: 'uid',
+  /** Jobs and snapshots by the UID of the checkpoint that owns them. */
+  owner: 'owner',
+  /** Pods by the UID of their Job. */
+  job: 'job',
+} as const;
+
+/** What the observation of checkpoints reads. */
+export type CheckpointSources = {
+  readonly kube: Kube;
+  readonly checkpoints: Cache<DynamoCheckpoint>;
+  readonly ownCheckpoints: OwnWrites<DynamoCheckpoint>;
+  readonly jobs: Cache<Job>;
+  readonly pods: Cache<Pod>;
+  readonly snapshots: Cache<PodSnapshot>;
+  /** The API server's time in milliseconds since the epoch. */
+  readonly serverMilliseconds: () => number;
+};
+
+/** The value of the index `id`. */
+export const idIndexValue = (checkpoint: DynamoCheckpoint): string =>
+  `${checkpoint.metadata.namespace}/${checkpointIDs(checkpoint).checkpointID}`;
+
+/** The attempt that a Job name stands for; 0 for the first, and for a name that is not of this checkpoint ID. */
+export function attemptOf(jobName: string | undefined, checkpointID: string): number {
+  const prefix = `${checkpointJobName(checkpointID)}-r`;
+  if (jobName?.startsWith(prefix) !== true) return 0;
+  const attempt = Number(jobName.slice(prefix.length));
+  return Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 0;
+}
+
+/** Reads what is known of a checkpoint; undefined when the cache has none of that name. */
+export async function observeCheckpoint(
+  sources: CheckpointSources,
+  key: string,
+  signal: AbortSignal,
+): Promise<ObservedCheckpoint | undefined> {
+  const checkpoint = sources.ownCheckpoints.get(key);
+  if (checkpoint === undefined) return undefined;
+  const ids = checkpointIDs(checkpoint);
+  const attempt = attemptOf(checkpoint.status.jobName, ids.checkpointID);
+  const phase = checkpoint.status.phase ?? 'Pending';
+  const jobName = checkpointJobName(ids.checkpointID, attempt);
+  const suffix = attempt > 0 ? `-r${attempt}` : '';
+  const base = {
+    phase,
+    deleting: checkpoint.metadata.deletionTimestamp !== undefined,
+    checkpoint,
+    ids,
+    attempt,
+    jobName,
+    snapshotName: `${checkpoint.metadata.name}${suffix}`,
+    older: olderTwin(sources, checkpoint, ids),
+    shaped: shapeJob(checkpoint, ids.checkpointID, attempt),
+    leftoverJobs: leftoverJobs(sources, checkpoint, jobName),
+    sinceReadyMilliseconds: sinceReady(sources, checkpoint),
+    rejection: undefined,
+  };
+  const unread = { state: 'unread' } as const;
+  if (base.deleting || phase === 'Ready' || phase === 'Failed') {
+    return Object.freeze({ ...base, job: unread, snapshot: unread, pod: undefined });
+  }
+  if (phase === 'Pending') {
+    const job = await sightJob(sources, checkpoint, jobName, true, signal);
+    return Object.freeze({ ...base, job, snapshot: unread, pod: undefined });
+  }
+  const job = await sightJob(sources, checkpoint, jobName, false, signal);
+  const pod = job.state === 'ours' ? podOf(sources, job.object) : undefined;
+  const wanted = { name: base.snapshotName, job, pod };
+  const snapshot = await sightSnapshot(sources, checkpoint, wanted, signal);
+  return Object.freeze({ ...base, job, snapshot, pod });
+}
+
+function olderTwin(
+  sources: CheckpointSources,
+  checkpoint: DynamoCheckpoint,
+  ids: CheckpointIDs,
+): string | undefined {
+  const index = `${checkpoint.metadata.namespace}/${ids.checkpointID}`;
+  const age = ({ metadata }: DynamoCheckpoint): string =>
+    `${metadata.creationTimestamp} ${metadata.uid}`;
+  return sources.checkpoints
+    .byIndex(checkpointIndexes.id, index)
+    .find(
+      (other) =>
+        other.metadata.uid !== checkpoint.metadata.uid &&
+        other.metadata.deletionTimestamp === undefined &&
+        other.status.phase !== 'Failed' &&
+        age(other) < age(checkpoint),
+    )?.metadata.name;
+}
+
+function leftoverJobs(
+  sources: CheckpointSources,
+  checkpoint: DynamoCheckpoint,
+  jobName: string,
+): readonly Job[] {
+  const { phase } = checkpoint.status;
+  return sources.jobs
+    .byIndex(checkpointIndexes.owner, checkpoint.metadata.uid)
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .filter(({ metadata }) => phase === 'Ready' || phase === 'Failed' || metadata.name !== jobName);
+}
+
+function sinceReady(sources: CheckpointSources, checkpoint: DynamoCheckpoint): number {
+  const ready = findCondition(checkpoint.status.conditions, 'Ready');
+  const at = Date.parse(ready?.lastTransitionTime ?? '');
+  return Number.isNaN(at) ? 0 : Math.max(0, sources.serverMilliseconds() - at);
+}
+
+function podOf(sources: CheckpointSources, job: Job): Pod | undefined {
+  return sources.pods
+    .byIndex(checkpointIndexes.job, job.metadata.uid)
+    .find(({ metadata }) => metadata.deletionTimestamp === undefined);
+}
+
+/**
+ * Foreign objects leave when they are being deleted, or when their owner is a checkpoint that is no more: the cluster's garbage
+ * collector is on its way then.
+ */
+function foreign(
+  sources: CheckpointSources,
+  metadata: Job['metadata'],
+): Sighting<never> & { state: 'foreign' } {
+  const owner = ownerOf(metadata, 'DynamoCheckpoint');
+  const orphaned =
+    owner !== undefined &&
+    sources.checkpoints.byIndex(checkpointIndexes.uid, owner.uid).length === 0;
+  const leaving = metadata.deletionTimestamp !== undefined || orphaned;
+  return { state: 'foreign', name: metadata.name, leaving };
+}
+
+async function sightJob(
+  sources: CheckpointSources,
+  checkpoint: DynamoCheckpoint,
+  name: string,
+  uncached: boolean,
+  signal: AbortSignal,
+): Promise<Sighting<Job>> {
+  const namespace = checkpoint.metadata.namespace ?? '';
+  const cached = uncached ? undefined : sources.jobs.get(cacheKey(namespace, name));
+  const job =
+    cached !== undefined && isOwnedBy(cached.metadata, checkpoint.metadata.uid)
+      ? cached
+      : await read(sources.kube, { kind: kinds.job, namespace, name }, parseJob, signal);
+  if (job === undefined) return { state: 'missing' };
+  return isOwnedBy(job.metadata, checkpoint.metadata.uid)
+    ? { state: 'ours', object: job }
+    : foreign(sources, job.metadata);
+}
+
+type Wanted = {
+  readonly name: string;
+  readonly job: Sighting<Job>;
+  readonly pod: Pod | undefined;
+};
+
+/** A verdict about a Job needs a look at the snapshot that is not from the cache. */
+function jobEnded({ job }: Wanted): boolean {
+  if (job.state !== 'ours') return true;
+  return job.object.status.conditions.some(
+    ({ type, status }) => status === 'True' && (type === 'Complete' || type === 'Failed'),
+  );
+}
+
+/** The snapshot of this attempt is known by owner label, owner UID and the Job's UID, never by a rebuilt name. */
+async function sightSnapshot(
+  sources: CheckpointSources,
+  checkpoint: DynamoCheckpoint,
+  wanted: Wanted,
+  signal: AbortSignal,
+): Promise<Sighting<PodSnapshot>> {
+  const { uid, namespace = '' } = checkpoint.metadata;
+  const recorded = checkpoint.status.podSnapshotName;
+  const jobUID = wanted.job.state === 'ours' ? wanted.job.object.metadata.uid : undefined;
+  const isCurrent = ({ metadata }: PodSnapshot): boolean =>
+    isOwnedBy(metadata, uid) &&
+    (metadata.name === recorded ||
+      (jobUID !== undefined && metadata.labels[labels.jobUID] === jobUID));
+  const cached = sources.snapshots.byIndex(checkpointIndexes.owner, uid).find(isCurrent);
+  const settled =
+    cached !== undefined &&
+    (isTrue(cached.status.conditions, 'Ready') || isTrue(cached.status.conditions, 'Failed'));
+  if (cached !== undefined && (settled || !jobEnded(wanted))) {
+    return { state: 'ours', object: cached };
+  }
+  const needed = jobEnded(wanted) || recorded !== undefined || wanted.pod !== undefined;
+  if (!needed) return { state: 'unread' };
+  const labelSelector = `${labels.owner}=${uid}`;
+  const selection = { kind: kinds.podSnapshot, namespace, labelSelector, limit: 100 };
+  const page = await sources.kube.list(selection, signal);
+  const found = page.items.map((item) => parsedOrRetry(parsePodSnapshot(item))).find(isCurrent);
+  if (found !== undefined) return { state: 'ours', object: found };
+  const key = { kind: kinds.podSnapshot, namespace, name: wanted.name };
+  const namesake = await read(sources.kube, key, parsePodSnapshot, signal);
+  if (namesake === undefined || isOwnedBy(namesake.metadata, uid)) return { state: 'missing' };
+  return foreign(sources, namesake.metadata);
+}

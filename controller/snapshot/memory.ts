@@ -1,0 +1,44 @@
+import type { Clock } from '../../core/clock.ts';
+
+/**
+ * What a running controller remembers of snapshots beside the cluster: moments on its monotonic clock. Losing it costs at most a
+ * write too many or a longer patience, never a wrong verdict.
+ */
+export class SnapshotMemory {
+  readonly #clock: Clock;
+  readonly #writtenAt = new Map<string, number>();
+  readonly #cancelledAt = new Map<string, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The status of `key` was written just now. */
+  wrote(key: string): void {
+    this.#writtenAt.set(key, this.#clock.monotonicMilliseconds());
+  }
+
+  /** Milliseconds since the last write; infinite where this process made none. */
+  sinceWrite(key: string): number {
+    const at = this.#writtenAt.get(key);
+    return at === undefined ? Number.POSITIVE_INFINITY : this.#clock.monotonicMilliseconds() - at;
+  }
+
+  /** Milliseconds since the order of `key` was first seen cancelled; 0 at that moment and while it is not. */
+  sinceCancel(key: string, cancelled: boolean): number {
+    if (!cancelled) {
+      this.#cancelledAt.delete(key);
+      return 0;
+    }
+    const now = this.#clock.monotonicMilliseconds();
+    const at = this.#cancelledAt.get(key) ?? now;
+    this.#cancelledAt.set(key, at);
+    return now - at;
+  }
+
+  /** The snapshot is gone. */
+  forget(key: string): void {
+    this.#writtenAt.delete(key);
+    this.#cancelledAt.delete(key);
+  }
+}

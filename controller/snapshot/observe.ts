@@ -1,0 +1,154 @@
+import { kinds } from '../../core/api/kinds.ts';
+import { contentName } from '../../core/api/names.ts';
+import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
+import {
+  type PodSnapshotContent,
+  parsePodSnapshotContent,
+} from '../../core/api/pod-snapshot-content.ts';
+import { parsePod } from '../../core/api/workload.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Kube } from '../../runtime/kube-port.ts';
+import type { Cache, OwnWrites } from '../cache.ts';
+import type { Heartbeats } from '../heartbeats.ts';
+import { parsedOrRetry, read, readRaw } from '../read.ts';
+import type { SnapshotMemory } from './memory.ts';
+import { mirrorPatch } from './mirror.ts';
+import type {
+  AgentSighting,
+  ContentSighting,
+  ObservedSnapshot,
+  PodSighting,
+  SnapshotPhase,
+} from './observed.ts';
+import { isBackLinked, outcomeOf, phaseOf } from './outcome.ts';
+
+/** What the observation of snapshots reads. */
+export type SnapshotSources = {
+  readonly kube: Kube;
+  readonly clock: Clock;
+  readonly ownSnapshots: OwnWrites<PodSnapshot>;
+  readonly contents: Cache<PodSnapshotContent>;
+  readonly heartbeats: Heartbeats;
+  readonly memory: SnapshotMemory;
+  /** The API server's time in milliseconds since the epoch. */
+  readonly serverMilliseconds: () => number;
+};
+
+/** An order this young has an agent that is just taking it up; nobody asks after its heartbeat. */
+const heartbeatAfterMilliseconds = 5_000;
+
+/** Reads what is known of a snapshot; undefined when the cache has none of that name. */
+export async function observeSnapshot(
+  sources: SnapshotSources,
+  key: string,
+  signal: AbortSignal,
+): Promise<ObservedSnapshot | undefined> {
+  const snapshot = sources.ownSnapshots.get(key);
+  if (snapshot === undefined) {
+    sources.memory.forget(key);
+    return undefined;
+  }
+  const phase = phaseOf(snapshot);
+  const content = await sightContent(sources, snapshot, phase, signal);
+  const pod = await sightPod(sources, snapshot, phase, content, signal);
+  const cancelled = content.state === 'found' && content.content.spec.cancel;
+  return Object.freeze({
+    phase,
+    snapshot,
+    ageMilliseconds: age(sources, snapshot.metadata.creationTimestamp),
+    pod,
+    content,
+    agent: phase === 'Bound' ? await sightAgent(sources, content, signal) : undefined,
+    news: newsOf(snapshot, content),
+    sinceWriteMilliseconds: sources.memory.sinceWrite(key),
+    sinceCancelMilliseconds: sources.memory.sinceCancel(key, cancelled),
+  });
+}
+
+function age({ serverMilliseconds }: SnapshotSources, creationTimestamp: string): number {
+  const createdAt = Date.parse(creationTimestamp);
+  return Number.isNaN(createdAt) ? 0 : Math.max(0, serverMilliseconds() - createdAt);
+}
+
+/** What a content says beyond its snapshot. */
+export function newsOf(snapshot: PodSnapshot, sighting: ContentSighting): ObservedSnapshot['news'] {
+  if (sighting.state !== 'found' || !sighting.ours) return 'none';
+  if (mirrorPatch(snapshot, sighting.content, undefined, '') === undefined) return 'none';
+  return sighting.outcome === 'open' ? 'progress' : 'end';
+}
+
+/** A content as the snapshot sees it. */
+export function sighted(
+  snapshot: PodSnapshot,
+  content: PodSnapshotContent,
+  fresh: boolean,
+): ContentSighting & { readonly state: 'found' } {
+  return {
+    state: 'found',
+    content,
+    ours: isBackLinked(content, snapshot),
+    fresh,
+    outcome: outcomeOf(content.status.conditions),
+  };
+}
+
+/** The name of a snapshot's content; while unbound the one it would get, so that a crash before the bind leaves no orphan. */
+function nameOf(snapshot: PodSnapshot, phase: SnapshotPhase): string | undefined {
+  const { boundSnapshotContentName } = snapshot.status;
+  if (boundSnapshotContentName !== undefined) return boundSnapshotContentName;
+  const { source } = snapshot.spec;
+  if (source.podRef !== undefined) return contentName(snapshot.metadata.uid);
+  return phase === 'Deleting' ? undefined : source.contentName;
+}
+
+async function sightContent(
+  sources: SnapshotSources,
+  snapshot: PodSnapshot,
+  phase: SnapshotPhase,
+  signal: AbortSignal,
+): Promise<ContentSighting> {
+  if (phase === 'Failed') return { state: 'unread' };
+  const name = nameOf(snapshot, phase);
+  if (name === undefined) return { state: 'missing', name: '' };
+  const cached = sources.contents.get(name);
+  // A verdict, a delete and a first sight must not rest on a cache that lags behind.
+  const mayUseCache = phase === 'Bound' || phase === 'Captured';
+  if (mayUseCache && cached !== undefined) {
+    const sighting = sighted(snapshot, cached, false);
+    if (sighting.outcome !== 'open' || !cached.spec.cancel) return sighting;
+  }
+  const key = { kind: kinds.podSnapshotContent, namespace: '', name };
+  const content = await read(sources.kube, key, parsePodSnapshotContent, signal);
+  return content === undefined ? { state: 'missing', name } : sighted(snapshot, content, true);
+}
+
+async function sightPod(
+  sources: SnapshotSources,
+  snapshot: PodSnapshot,
+  phase: SnapshotPhase,
+  content: ContentSighting,
+  signal: AbortSignal,
+): Promise<PodSighting> {
+  const { podRef } = snapshot.spec.source;
+  if (phase !== 'Unbound' || content.state === 'found' || podRef === undefined) {
+    return { state: 'unread' };
+  }
+  const namespace = snapshot.metadata.namespace ?? '';
+  const key = { kind: kinds.pod, namespace, name: podRef.name };
+  const raw = await readRaw(sources.kube, key, signal);
+  return raw === undefined
+    ? { state: 'missing' }
+    : { state: 'found', pod: parsedOrRetry(parsePod(raw)), raw };
+}
+
+async function sightAgent(
+  sources: SnapshotSources,
+  content: ContentSighting,
+  signal: AbortSignal,
+): Promise<AgentSighting | undefined> {
+  if (content.state !== 'found' || content.outcome !== 'open') return undefined;
+  const { nodeName } = content.content.spec.source;
+  const young =
+    age(sources, content.content.metadata.creationTimestamp) < heartbeatAfterMilliseconds;
+  return nodeName === undefined || young ? undefined : sources.heartbeats.look(nodeName, signal);
+}
