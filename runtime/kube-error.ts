@@ -1,4 +1,5 @@
 import { errorText, Failure, type FailureKind } from '../core/failure.ts';
+import type { RawObject } from './kube-port.ts';
 import { isRecord, numberAt, recordAt, textAt } from './raw-object.ts';
 
 /** An answer of the API server other than 2xx. */
@@ -21,9 +22,19 @@ export function failureOfAnswer(answer: ErrorAnswer): Failure {
   const said = fromMachinery ? textAt(status, 'message') : answer.body.trim();
   const message = `${answer.request}: ${said.slice(0, shownBodyCharacters) || answer.code}`;
   if (answer.code === 404 && !fromMachinery) return new Failure('retry', 'KindNotServed', message);
-  const seconds = fromMachinery ? numberAt(recordAt(status, 'details'), 'retryAfterSeconds', 0) : 0;
+  const details = fromMachinery ? recordAt(status, 'details') : {};
+  // A patch that names a UID means that incarnation; the server calls a mismatch an invalid change of the UID.
+  if (answer.code === 422 && namesField(details, 'metadata.uid')) {
+    return new Failure('conflict', 'Conflict', message);
+  }
+  const seconds = numberAt(details, 'retryAfterSeconds', 0);
   const retryAfterMilliseconds = (Number(answer.retryAfter) || seconds) * 1000;
   return failureOfCode(answer.code, reason, message, retryAfterMilliseconds);
+}
+
+function namesField(details: RawObject, field: string): boolean {
+  const { causes } = details;
+  return Array.isArray(causes) && causes.some((cause) => isRecord(cause) && cause.field === field);
 }
 
 /** The failure for a Status object that came inside a watch. */

@@ -26,7 +26,10 @@ export type WatchEvent = {
   readonly object: RawObject;
 };
 
-/** How a patch is applied. A resourceVersion in a merge patch's metadata makes it optimistic: 409 when the object moved. */
+/**
+ * How a patch is applied. A resourceVersion in a merge patch's metadata is a precondition: `conflict` when the object moved or is another
+ * by now. So is a uid, but not in a patch of the status: the server ignores it there.
+ */
 export type Patch =
   | { readonly type: 'merge'; readonly body: RawObject }
   | { readonly type: 'json'; readonly body: readonly RawObject[] };

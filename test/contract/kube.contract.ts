@@ -56,7 +56,7 @@ export function kubeContract(title: string, open: () => Promise<KubeUnderTest>):
           kind: 'PodSnapshot',
           metadata: { name, namespace, finalizers },
           spec: { source: { podRef: { name: 'web', uid: 'u1', containers: ['main'] } } },
-          status: { stage: 'Ready' },
+          status: { stage: 'Captured' },
         },
         { dryRun: false },
         signal(),
@@ -109,11 +109,18 @@ export function kubeContract(title: string, open: () => Promise<KubeUnderTest>):
       expect(await failureOf(merge(leaseKey(name), stale))).toBe('conflict/Conflict');
     });
 
-    it('refuses a patch that names another UID', async () => {
+    it('refuses a patch that names another UID, but not one of the status', async () => {
       const name = uniqueName();
       await createLease(name);
+      await createSnapshot(name);
       const stranger = { metadata: { uid: '6f1d2e5a-0000-4000-8000-000000000000' } };
       expect(await failureOf(merge(leaseKey(name), stranger))).toBe('conflict/Conflict');
+      expect(await failureOf(merge(snapshotKey(name), stranger))).toBe('conflict/Conflict');
+      const reported = { ...stranger, status: { stage: 'Freezing' } };
+      const patched = await merge(snapshotKey(name), reported, 'status');
+      expect(recordAt(patched, 'status').stage).toBe('Freezing');
+      const stale = { metadata: { resourceVersion: '1' }, status: { stage: 'Publishing' } };
+      expect(await failureOf(merge(snapshotKey(name), stale, 'status'))).toBe('conflict/Conflict');
     });
 
     it('removes a field by null and applies json patches with tests', async () => {
@@ -137,15 +144,15 @@ export function kubeContract(title: string, open: () => Promise<KubeUnderTest>):
       const created = await createSnapshot(name);
       expect(created.status).toBeUndefined();
       const key = snapshotKey(name);
-      const plain = await merge(key, { status: { stage: 'Dumping' } });
+      const plain = await merge(key, { status: { stage: 'Freezing' } });
       expect(recordAt(plain, 'status').stage).toBeUndefined();
       const body = {
         metadata: { labels: { a: 'b' } },
         spec: { cancel: true },
-        status: { stage: 'Dumping' },
+        status: { stage: 'Freezing' },
       };
       const patched = await merge(key, body, 'status');
-      expect(recordAt(patched, 'status').stage).toBe('Dumping');
+      expect(recordAt(patched, 'status').stage).toBe('Freezing');
       expect(recordAt(patched, 'spec').cancel).not.toBe(true);
       expect(metadata(patched).labels).toBeUndefined();
     });
@@ -156,7 +163,7 @@ export function kubeContract(title: string, open: () => Promise<KubeUnderTest>):
       const key = snapshotKey(name);
       const labelled = await merge(key, { metadata: { labels: { a: 'b' } } });
       expect(metadata(labelled).generation).toBe(1);
-      const reported = await merge(key, { status: { stage: 'Dumping' } }, 'status');
+      const reported = await merge(key, { status: { stage: 'Freezing' } }, 'status');
       expect(metadata(reported).generation).toBe(1);
       expect(metadata(await merge(key, { spec: { cancel: true } })).generation).toBe(2);
     });

@@ -56,7 +56,8 @@ export function updatedObject(
 ): RawObject {
   const was = identityOf(old);
   const wanted = identityOf(patched);
-  if (wanted.uid !== was.uid) {
+  // As a real server: the status endpoint takes all metadata but the resourceVersion from the stored object.
+  if (wanted.uid !== was.uid && subresource === '') {
     throw new Failure('conflict', 'Conflict', `${describeKey(key)}: the UID is another`);
   }
   if (wanted.resourceVersion !== was.resourceVersion) {

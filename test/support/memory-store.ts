@@ -91,6 +91,7 @@ export function memoryStore(now: () => number = Date.now): MemoryStore {
       }
       return { freedBytes };
     },
+    checkWritable: async (signal) => signal.throwIfAborted(),
     freeBytes: async () => undefined,
   };
 }

@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { kinds } from '../../core/api/kinds.ts';
+import { systemClock } from '../../core/clock.ts';
+import { Failure } from '../../core/failure.ts';
+import { type ConnectedKube, connectKube } from '../../runtime/kube.ts';
+import { serverNow } from '../../runtime/kube-port.ts';
+import { type Bed, downBed, upBed } from '../bed/bed.ts';
+import { kubeContract } from '../contract/kube.contract.ts';
+
+const name = 'runtime-kube';
+const never = new AbortController().signal;
+let bed: Bed;
+let kube: ConnectedKube;
+
+beforeAll(async () => {
+  bed = await upBed({ name, nodes: 0 });
+  await bed.kubectl(['apply', '-f', 'crds/podsnapshots.yaml']);
+  await bed.kubectl(['wait', '--for=condition=Established', 'crd/podsnapshots.nvidia.com']);
+  kube = await connectKube({
+    kubeconfigPath: bed.kubeconfigPath,
+    requestTimeoutMilliseconds: 10_000,
+    userAgent: 'cryopod-test/0',
+  });
+});
+afterAll(async () => {
+  kube.close();
+  await downBed(name);
+});
+
+kubeContract('a real API server', async () => ({ kube, namespace: 'default' }));
+
+describe('a connection to a real API server', () => {
+  it('knows the time of the server', async () => {
+    await kube.list({ kind: kinds.node, limit: 1 }, never);
+    const now = serverNow(kube, systemClock.monotonicMilliseconds()) ?? 0;
+    expect(Math.abs(now - Date.now())).toBeLessThan(2_000);
+  });
+
+  it('does not take a kind that is not served for an object that is gone', async () => {
+    const key = {
+      kind: { ...kinds.podSnapshot, plural: 'podfreezers' },
+      namespace: 'default',
+      name: 'x',
+    };
+    const failure = await kube.get(key, never).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(Failure);
+    expect(failure).toMatchObject({ kind: 'retry', reason: 'KindNotServed' });
+  });
+
+  it('says what is wrong with an object that is not valid', async () => {
+    const lease = {
+      metadata: { name: 'wrong', namespace: 'default' },
+      spec: { leaseDurationSeconds: -1 },
+    };
+    const creating = kube.create(kinds.lease, lease, { dryRun: false }, never);
+    await expect(creating).rejects.toMatchObject({
+      kind: 'terminal',
+      reason: 'Invalid',
+      message: expect.stringContaining('leaseDurationSeconds'),
+    });
+  });
+});
