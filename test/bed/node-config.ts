@@ -104,6 +104,9 @@ const kubeletConfiguration = (node: string) => ({
   nodeStatusUpdateFrequency: '4s',
   nodeLeaseDurationSeconds: 16,
   syncFrequency: '10s',
+  // Tests kill agents many times in a row; the default makes the eleventh wait for five minutes.
+  featureGates: { KubeletCrashLoopBackOffMax: true },
+  crashLoopBackOff: { maxContainerRestartPeriod: '1s' },
   registerNode: true,
   shutdownGracePeriod: '0s',
 });

@@ -1,0 +1,123 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isTrue } from '../../core/api/conditions.ts';
+import type { Bed } from '../bed/bed.ts';
+import {
+  attachSharedBed,
+  createNamespace,
+  deleteNamespace,
+  lastTick,
+  logsOf,
+  readCheckpoint,
+  readContent,
+  readSnapshot,
+} from './cluster.ts';
+import { endRun, runAgain } from './run-again.ts';
+import { counterCheckpoint } from './workloads.ts';
+
+describe('a DynamoCheckpoint of the counter', () => {
+  let bed: Bed;
+  let namespace: string;
+  beforeAll(async () => {
+    bed = await attachSharedBed();
+    namespace = await createNamespace(bed, 'main-job');
+  });
+  afterAll(async () => {
+    await deleteNamespace(bed, namespace);
+  });
+
+  it('becomes Ready, and its artifact alone runs again on the other node', async () => {
+    await bed.apply(counterCheckpoint({ name: 'counter', namespace, memoryMebibytes: 64 }));
+    const sourcePod = await bed.waitFor(
+      'the pod of the checkpoint Job',
+      async () => {
+        const text = await bed.kubectl(['get', 'pods', '-n', namespace, '-o', 'json']);
+        const pods: { items: { metadata: { name: string }; spec: { nodeName?: string } }[] } =
+          JSON.parse(text);
+        return pods.items.find((pod) => pod.spec.nodeName !== undefined);
+      },
+      30_000,
+    );
+    let log = '';
+    const checkpoint = await bed.waitFor(
+      'the checkpoint to be Ready',
+      async () => {
+        // The Job is removed after the end, so its log is read on the way.
+        log = (await logsOf(bed, namespace, sourcePod.metadata.name).catch(() => '')) || log;
+        const found = await readCheckpoint(bed, namespace, 'counter');
+        if (found?.status.phase === 'Failed') throw new Error(`Failed: ${found.status.message}`);
+        return found?.status.phase === 'Ready' ? found : undefined;
+      },
+      60_000,
+    );
+    const before = lastTick(log);
+    expect(before).toBeDefined();
+
+    const snapshot = await readSnapshot(bed, namespace, checkpoint.status.podSnapshotName ?? '');
+    if (snapshot === undefined) throw new Error('the snapshot is gone');
+    expect(snapshot.status.stage).toBe('Captured');
+    expect(snapshot.status.sourceState).toBe('Running');
+    expect(snapshot.status.artifact?.sizeBytes).toBeGreaterThan(64 * 2 ** 20);
+    const content = await readContent(bed, snapshot.metadata.uid);
+    if (content === undefined) throw new Error('the content is gone');
+    expect(isTrue(content.status.conditions, 'Ready')).toBe(true);
+
+    await bed.waitFor(
+      'the Job and its pod to be gone',
+      async () => {
+        const rest = await bed.kubectl(['get', 'jobs,pods', '-n', namespace, '-o', 'name']);
+        return rest.trim() === '' ? true : undefined;
+      },
+      60_000,
+    );
+    for (const name of bed.nodes) {
+      const staging = join(bed.node(name).rootPath, 'var/lib/cryopod/staging');
+      expect(await readdir(staging), `staging of ${name}`).toEqual([]);
+    }
+
+    const sourceNode = sourcePod.spec.nodeName;
+    const node = bed.nodes.find((name) => name !== sourceNode);
+    if (node === undefined) throw new Error('the bed has one node only');
+    const run = {
+      bed,
+      node,
+      namespace,
+      podName: 'counter-again',
+      image: 'cryopod.dev/sample-counter:dev',
+      artifact: { namespace, contentUID: content.metadata.uid },
+    };
+    await runAgain(run);
+    const first = await bed.waitFor(
+      'the restored counter to print',
+      async () => lastTick(await logsOf(bed, namespace, 'counter-again')),
+      30_000,
+    );
+    expect(first.token).toBe(before?.token);
+    expect(first.count).toBeGreaterThanOrEqual(before?.count ?? 0);
+    const later = await bed.waitFor(
+      'the restored counter to count on',
+      async () => {
+        const tick = lastTick(await logsOf(bed, namespace, 'counter-again'));
+        return tick !== undefined && tick.count >= first.count + 2 ? tick : undefined;
+      },
+      30_000,
+    );
+    expect(later.token).toBe(before?.token);
+    await endRun(run);
+  });
+
+  it('leaves no bytes when the snapshot is deleted', async () => {
+    const snapshot = await readSnapshot(bed, namespace, 'counter');
+    if (snapshot === undefined) throw new Error('the snapshot is gone');
+    await bed.kubectl(['delete', 'dynamocheckpoint', 'counter', '-n', namespace]);
+    await bed.waitFor(
+      'the content to be gone',
+      async () =>
+        (await readContent(bed, snapshot.metadata.uid)) === undefined ? true : undefined,
+      30_000,
+    );
+    const store = join(bed.node(bed.nodes[0] ?? '').rootPath, 'var/lib/cryopod-store');
+    expect(await readdir(join(store, 'snapshots', namespace)).catch(() => [])).toEqual([]);
+  });
+});
