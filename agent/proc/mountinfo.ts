@@ -13,7 +13,7 @@ export type Mount = {
   readonly superOptions: readonly string[];
 };
 
-const unescape = (text: string): string =>
+const withoutEscapes = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 8)),
   );
@@ -31,10 +31,10 @@ export function parseMountinfo(text: string): readonly Mount[] {
       id: Number(id),
       parentID: Number(parent),
       device,
-      root: unescape(root),
-      mountPoint: unescape(mountPoint),
+      root: withoutEscapes(root),
+      mountPoint: withoutEscapes(mountPoint),
       fileSystem: fields[dash + 1] ?? '',
-      source: unescape(fields[dash + 2] ?? ''),
+      source: withoutEscapes(fields[dash + 2] ?? ''),
       superOptions: splitOptions(fields[dash + 3] ?? ''),
     });
   }
@@ -52,7 +52,7 @@ export function overlayUpperDirectory(mount: Mount): string | undefined {
   const option = mount.superOptions.find((text) => text.startsWith('upperdir='));
   return option === undefined
     ? undefined
-    : unescape(option.slice('upperdir='.length)).replace(/\\([,:\\])/g, '$1');
+    : withoutEscapes(option.slice('upperdir='.length)).replace(/\\([,:\\])/g, '$1');
 }
 
 /** The mounts that a path lookup can reach: at each mount point the last one. */

@@ -1,0 +1,32 @@
+import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
+import type { Blocker } from './backend.ts';
+
+type Check = (spec: PodSnapshotContent['spec']) => string | undefined;
+
+/** What an order may ask for but this version does not do: refused before anything is touched, never half-served. */
+const checks: Readonly<Record<string, Check>> = {
+  containers: ({ source }) => {
+    const count = source.podRef?.containers.length ?? 0;
+    return count === 1
+      ? undefined
+      : `${count} containers were asked for: capturing other than exactly one is not supported yet`;
+  },
+  afterCapture: ({ afterCapture }) =>
+    afterCapture === 'Resume'
+      ? undefined
+      : `afterCapture: ${afterCapture} is not supported yet; only Resume is`,
+  freezeBudget: ({ freezeBudgetSeconds }) =>
+    freezeBudgetSeconds === undefined
+      ? undefined
+      : 'freezeBudgetSeconds is not supported yet; leave it out',
+  tcp: ({ tcp }) =>
+    tcp === 'Close' ? undefined : `tcp: ${tcp} is not supported yet; only Close is`,
+};
+
+/** All reasons for which an order cannot be carried out as asked; empty when it can. Pure. */
+export function checkRequest(spec: PodSnapshotContent['spec']): readonly Blocker[] {
+  return Object.entries(checks).flatMap(([check, look]) => {
+    const message = look(spec);
+    return message === undefined ? [] : [{ check, message }];
+  });
+}
