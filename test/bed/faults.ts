@@ -1,7 +1,13 @@
 import { controlPlaneRoles, isControlPlaneRole } from './control-plane.ts';
 import { startForwarder } from './forwarder-start.ts';
-import { type NodeDaemon, nodeDaemons, signalNodeDaemon, startNodeDaemon } from './node.ts';
-import { awaitEnd, isRunning, signalProcess } from './process.ts';
+import {
+  type NodeDaemon,
+  nodeDaemons,
+  runningInit,
+  signalNodeDaemon,
+  startNodeDaemon,
+} from './node.ts';
+import { awaitEnd, identify, isRunning, signalProcess } from './process.ts';
 import { type BedState, readState, recordState } from './state.ts';
 import { awaitApiServer, startNode, startRole } from './up.ts';
 
@@ -49,11 +55,22 @@ export async function killPart(bed: string, what: string, signal: string): Promi
     if (await signalNodeDaemon(bed, part.node, part.daemon, signal)) return;
     throw new Error(`${what} of bed ${bed} does not run`);
   }
-  const identity = state.processes[part.kind === 'node' ? part.node : part.role];
+  if (part.kind === 'node') return powerOff(state, part.node, signal);
+  const identity = state.processes[part.role];
   if (identity === undefined || !signalProcess(identity, asSignal(signal))) {
     throw new Error(`${what} of bed ${bed} does not run`);
   }
   if (signal === 'SIGKILL' || signal === 'SIGTERM') await awaitEnd([identity], 60_000);
+}
+
+/** Ends a node as a power cut would: the kernel kills all in it when its first process dies. */
+async function powerOff(state: BedState, node: string, signal: string): Promise<void> {
+  if (signal !== 'SIGKILL') throw new Error(`a whole node takes SIGKILL only, not ${signal}`);
+  const holder = state.processes[node];
+  const first = identify(runningInit(state.name, node));
+  if (holder !== undefined) signalProcess(holder, 'SIGKILL');
+  signalProcess(first, 'SIGKILL');
+  await awaitEnd(holder === undefined ? [first] : [first, holder], 60_000);
 }
 
 const signals = ['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGSTOP', 'SIGCONT', 'SIGHUP'] as const;

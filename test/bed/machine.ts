@@ -1,4 +1,4 @@
-import { mkdir, readFile, statfs } from 'node:fs/promises';
+import { access, mkdir, readFile, statfs } from 'node:fs/promises';
 import { goArchitecture } from './cascade.ts';
 import { attempt } from './command.ts';
 import type { NodeTraits } from './node-config.ts';
@@ -17,6 +17,14 @@ const neededPrograms: Readonly<Record<string, string>> = {
   unshare: 'util-linux',
 };
 
+/** Files that exist only with a kernel option, and the option. */
+const neededKernelFiles: Readonly<Record<string, string>> = {
+  '/proc/self/ns/cgroup': 'CONFIG_CGROUPS',
+  '/proc/self/ns/net': 'CONFIG_NET_NS',
+  '/proc/self/ns/pid': 'CONFIG_PID_NS',
+  '/proc/sys/kernel/ns_last_pid': 'CONFIG_CHECKPOINT_RESTORE',
+};
+
 /** Checks that a bed can run here and returns what differs from a plain machine. Throws one sentence. */
 export async function checkMachine(): Promise<NodeTraits> {
   if (process.platform !== 'linux') {
@@ -31,6 +39,13 @@ export async function checkMachine(): Promise<NodeTraits> {
     if (found.exitCode !== 0) {
       throw new Error(`A bed needs ${program}: apt-get install ${packageName}.`);
     }
+  }
+  for (const [path, option] of Object.entries(neededKernelFiles)) {
+    const there = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (!there) throw new Error(`A bed needs a kernel with ${option}: boot one that has it.`);
   }
   if (!(await readFile('/proc/filesystems', 'utf8')).includes('\toverlay\n')) {
     throw new Error('A bed needs overlayfs: load it with "modprobe overlay".');

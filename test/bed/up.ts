@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { awaitApi, isApiReady } from './api-health.ts';
 import { type BaseImages, baseImages } from './base-images.ts';
-import { kubernetesBinaries } from './binaries.ts';
+import { type KubernetesPrograms, kubernetesBinaries } from './binaries.ts';
 import { createCertificates } from './certificates.ts';
 import {
   type ControlPlaneRole,
@@ -38,8 +38,9 @@ export async function isHealthy(bed: string): Promise<boolean> {
 export async function makeBed(bed: string, nodeCount: number, log: Log): Promise<void> {
   const nodes = Array.from({ length: nodeCount }, (_, at) => nodeName(at + 1));
   const traits = await checkMachine();
+  const kubernetes = await kubernetesBinaries(log); // first, as only this can lack what nobody installs
   const root = await nodeRoot(log);
-  const programs = await collectPrograms(root, log);
+  const programs = programWords(root, kubernetes);
   const images = await baseImages(root);
   await sweepBed(bed); // whatever an earlier run left
   const paths = bedPaths(bed);
@@ -71,8 +72,7 @@ export async function makeBed(bed: string, nodeCount: number, log: Log): Promise
   record.change({ phase: 'up' });
 }
 
-async function collectPrograms(root: string, log: Log): Promise<BedState['programs']> {
-  const kubernetes = await kubernetesBinaries(log);
+function programWords(root: string, kubernetes: KubernetesPrograms): BedState['programs'] {
   return {
     etcd: [...programOfRoot(root, 'etcd')],
     kubectl: [...programOfRoot(root, 'kubectl')],
