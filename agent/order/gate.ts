@@ -1,0 +1,49 @@
+import { labels } from '../../core/api/names.ts';
+import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
+import { isFailure } from '../../core/failure.ts';
+import type { OrderDeps } from './deps.ts';
+import { parseFacts } from './facts.ts';
+import { checkPod, pinOf, type SourcePin, targetContainer, type Verdict } from './source-check.ts';
+import { podKeyOf, readPod } from './source-pod.ts';
+
+/**
+ * The agent's own, uncached look at the source before anything is done to it, ending in the label that says so. An earlier attempt's
+ * view of the container is kept: a restart between attempts must not go unseen.
+ */
+export async function passGate(
+  deps: OrderDeps,
+  content: PodSnapshotContent,
+  signal: AbortSignal,
+): Promise<{ readonly pin: SourcePin } | Verdict> {
+  const intent = deps.journal.find(content.metadata.uid);
+  const pod = await readPod(deps, content, signal);
+  const verdict = checkPod(content, pod, intent === undefined ? 'new' : 'seen before');
+  if (verdict !== undefined) return verdict;
+  if (pod === undefined) return { reason: 'SourcePodNotFound', message: 'the pod does not exist' };
+  if (pod.metadata.labels[labels.captureEligible] !== 'true') {
+    const { uid, resourceVersion } = pod.metadata;
+    const metadata = { uid, resourceVersion, labels: { [labels.captureEligible]: 'true' } };
+    await deps.kube.patch(podKeyOf(content), '', { type: 'merge', body: { metadata } }, signal);
+  }
+  const pin = pinOf(pod, targetContainer(content));
+  const earlier = intent === undefined ? undefined : parseFacts(intent.facts);
+  return {
+    pin: earlier === undefined ? pin : { ...pin, restartCount: earlier.restartCount },
+  };
+}
+
+/** Takes the label off again, from the very pod that got it. One that is gone or replaced needs nothing. */
+export async function removeLabel(
+  deps: Pick<OrderDeps, 'kube'>,
+  content: PodSnapshotContent,
+  signal: AbortSignal,
+): Promise<void> {
+  const uid = content.spec.source.podRef?.uid;
+  const body = { metadata: { uid, labels: { [labels.captureEligible]: null } } };
+  try {
+    await deps.kube.patch(podKeyOf(content), '', { type: 'merge', body }, signal);
+  } catch (error) {
+    if (isFailure(error, 'gone', 'conflict')) return;
+    throw error;
+  }
+}

@@ -1,0 +1,130 @@
+import { labels } from '../../core/api/names.ts';
+import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
+import type { Pod } from '../../core/api/workload.ts';
+import { serverNow } from '../../runtime/kube-port.ts';
+import { isTerminal } from './decide.ts';
+import type { LeaseView, Observed, StageNote } from './observed.ts';
+import { isBehind, type OrderRecord } from './record.ts';
+import { isSettled } from './settle.ts';
+import { type SourceView, viewSource } from './source-check.ts';
+import { podKeyOf, sourcePod } from './source-pod.ts';
+import type { OrderState } from './state.ts';
+
+/** Everything about one order, as one frozen value. Reads; writes nothing but its own notes. */
+export async function observe(
+  state: OrderState,
+  uid: string,
+  contentName: string,
+  signal: AbortSignal,
+): Promise<Observed> {
+  const { deps, book, turns } = state;
+  const record = book.record(uid, contentName);
+  const content = currentContent(state, record, uid);
+  const intent = deps.journal.find(uid);
+  const mine = content !== undefined && isMine(state, content);
+  return Object.freeze({
+    content,
+    mine,
+    refusals: content === undefined ? [] : deps.refusals(content),
+    gate:
+      record.gate === 'open' ? 'open' : 'pin' in record.gate ? ('passed' as const) : record.gate,
+    source: mine ? await viewOf(state, record, content, signal) : undefined,
+    turn: turns.view(uid),
+    lease: leaseOf(state, record),
+    work: record.work?.view() ?? { state: 'none' as const },
+    intent:
+      intent === undefined
+        ? undefined
+        : { step: intent.step, attempt: intent.attempt, settled: isSettled(intent) },
+    labelled: mine && isLabelled(state, content),
+    unfinished: record.unfinished,
+    deadlineLeftMilliseconds: content === undefined ? undefined : deadlineLeft(state, content),
+    note: noteOf(state, record),
+  });
+}
+
+/** The content in the cache, or as our own last write left it while the cache lags behind. */
+function currentContent(
+  state: OrderState,
+  record: OrderRecord,
+  uid: string,
+): PodSnapshotContent | undefined {
+  const found = state.deps.cache.content(record.contentName);
+  const cached = found?.metadata.uid === uid ? found : undefined;
+  if (cached === undefined || record.written === undefined) return cached;
+  if (isBehind(cached.metadata.resourceVersion, record.written.metadata.resourceVersion)) {
+    return record.written;
+  }
+  record.written = undefined;
+  return cached;
+}
+
+/** Routed here, and a capture. Away from the source's own node only the bytes of a deleted order are ours to deal with. */
+function isMine(state: OrderState, content: PodSnapshotContent): boolean {
+  const { nodeName } = state.deps;
+  const { source } = content.spec;
+  if (content.metadata.labels[labels.node] !== nodeName || source.podRef === undefined)
+    return false;
+  return source.nodeName === nodeName || content.metadata.deletionTimestamp !== undefined;
+}
+
+/** Only looked at while the source is waited for: once work runs, or the order has ended, the pod says nothing new. */
+async function viewOf(
+  state: OrderState,
+  record: OrderRecord,
+  content: PodSnapshotContent,
+  signal: AbortSignal,
+): Promise<SourceView | undefined> {
+  if (record.gate === 'open' || !('pin' in record.gate)) return undefined;
+  if (record.work !== undefined || isTerminal(content.status)) return undefined;
+  if (content.metadata.deletionTimestamp !== undefined) return undefined;
+  return viewSource(content, await sourcePod(state.deps, content, signal), record.gate.pin);
+}
+
+function leaseOf(state: OrderState, record: OrderRecord): LeaseView {
+  if (record.lease !== undefined && !record.lease.lost.aborted) {
+    return { state: 'held', takeoverUnannounced: record.takeoverUnannounced };
+  }
+  if (record.leaseElsewhere === undefined) return { state: 'none' };
+  const now = state.deps.clock.monotonicMilliseconds();
+  const { message, untilMonotonic } = record.leaseElsewhere;
+  return { state: 'elsewhere', message, againMilliseconds: Math.max(0, untilMonotonic - now) };
+}
+
+/** Two orders for one pod share its label; the last one takes it off. */
+function isLabelled(state: OrderState, content: PodSnapshotContent): boolean {
+  const { namespace, name } = podKeyOf(content);
+  const pod: Pod | undefined = state.deps.cache.pod(namespace, name);
+  const podUID = content.spec.source.podRef?.uid;
+  if (pod === undefined || pod.metadata.uid !== podUID) return false;
+  if (pod.metadata.labels[labels.captureEligible] === undefined) return false;
+  return !state.deps.cache
+    .contents()
+    .some(
+      (other) =>
+        other.metadata.uid !== content.metadata.uid &&
+        other.spec.source.podRef?.uid === podUID &&
+        other.metadata.deletionTimestamp === undefined &&
+        !isTerminal(other.status),
+    );
+}
+
+/** Milliseconds to the deadline by the API server's clock and our monotonic one; undefined until the server has told the time. */
+function deadlineLeft(state: OrderState, content: PodSnapshotContent): number | undefined {
+  const now = serverNow(state.deps.kube, state.deps.clock.monotonicMilliseconds());
+  const created = Date.parse(content.metadata.creationTimestamp);
+  if (now === undefined || Number.isNaN(created)) return undefined;
+  return created + content.spec.deadlineSeconds * 1000 - now;
+}
+
+function noteOf(state: OrderState, record: OrderRecord): StageNote | undefined {
+  if (record.note === undefined) return undefined;
+  const now = state.deps.clock.monotonicMilliseconds();
+  const { stage, reason, sinceMonotonic } = record.note;
+  return {
+    stage,
+    reason,
+    forMilliseconds: now - sinceMonotonic,
+    sinceReportMilliseconds: now - (record.reportedAtMonotonic ?? Number.NEGATIVE_INFINITY),
+  };
+}

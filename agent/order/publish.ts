@@ -1,0 +1,99 @@
+import { Failure } from '../../core/failure.ts';
+import type { OrderDeps } from './deps.ts';
+import { type CaptureFacts, formatFacts, type Published, parseFacts } from './facts.ts';
+import { markSettled } from './settle.ts';
+import { sameFiles } from './staging.ts';
+import { confirmLease, withStoreRetries } from './store-retry.ts';
+import {
+  failedEnd,
+  isInterruption,
+  referenceKeyOf,
+  type WorkEnd,
+  type WorkHooks,
+  type WorkOrder,
+} from './work.ts';
+
+/**
+ * Publishes what lies in staging: dump facts from the journal, or fresh from the capture. Ends `published` with the artifact noted in the
+ * journal. Resumable at every point; never rejects.
+ */
+export async function publish(
+  deps: OrderDeps,
+  order: WorkOrder,
+  hooks: WorkHooks,
+): Promise<WorkEnd> {
+  const { uid } = order.content.metadata;
+  hooks.enter('Publishing');
+  try {
+    const intent = deps.journal.find(uid);
+    const facts = intent === undefined ? undefined : parseFacts(intent.facts);
+    if (intent === undefined || facts?.dump === undefined) {
+      return failedEnd(
+        lostStaging('the journal does not know the dump'),
+        'CheckpointFailed',
+        'Running',
+      );
+    }
+    const resumed = order.from.start === 'staging';
+    const startedAt = deps.clock.monotonicMilliseconds();
+    deps.journal.update(uid, { step: 'publishing', fence: order.lease.fence });
+    const published = await withStoreRetries(deps, hooks.stop, async (tries) => {
+      // A predecessor may have got as far as the reference: its artifact is the order's, a second one must not be made.
+      const key = referenceKeyOf(order.content);
+      const standing =
+        resumed || tries > 0 ? await deps.artifacts.find(key, hooks.stop) : undefined;
+      if (standing !== undefined) return standing;
+      if (resumed && !(await isWhole(deps, facts, intent.stagingDirectory))) return undefined;
+      return publishOnce(deps, order, facts, intent.stagingDirectory, hooks);
+    });
+    if (published === undefined) {
+      // The machine was restarted, or somebody cleaned up: capture again, under a new attempt.
+      await markSettled(deps, intent, 'count');
+      return { end: 'interrupted' };
+    }
+    deps.metrics.published(deps.clock.monotonicMilliseconds() - startedAt);
+    deps.journal.update(uid, { step: 'published', facts: formatFacts({ ...facts, published }) });
+    return { end: 'published' };
+  } catch (error) {
+    const failure = hooks.stop.aborted ? hooks.stop.reason : error;
+    if (failure instanceof Failure && isInterruption(failure)) return { end: 'interrupted' };
+    return failedEnd(failure, 'StorageError', 'Running');
+  }
+}
+
+const lostStaging = (message: string): Failure =>
+  new Failure('terminal', 'CheckpointFailed', message);
+
+async function isWhole(
+  deps: OrderDeps,
+  facts: CaptureFacts,
+  stagingDirectory: string,
+): Promise<boolean> {
+  if (facts.bootID !== deps.bootID) return false;
+  if (!(await deps.staging.list()).includes(stagingDirectory)) return false;
+  return sameFiles(facts.files, await deps.staging.files(stagingDirectory));
+}
+
+async function publishOnce(
+  deps: OrderDeps,
+  order: WorkOrder,
+  facts: CaptureFacts,
+  stagingDirectory: string,
+  hooks: WorkHooks,
+): Promise<Published> {
+  const { dump } = facts;
+  if (dump === undefined) throw lostStaging('the journal does not know the dump');
+  return deps.artifacts.publish(
+    {
+      content: order.content,
+      facts,
+      dump,
+      stagingDirectory,
+      key: referenceKeyOf(order.content),
+      fence: order.lease.fence,
+      beforeReference: () => confirmLease(deps, order.lease, hooks.stop),
+      onProgress: hooks.progressed,
+    },
+    hooks.stop,
+  );
+}

@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { arch, cpus, release } from 'node:os';
+import type { Pod } from '../../core/api/workload.ts';
+import type { CaptureFacts } from './facts.ts';
+import type { NodeFacts } from './status.ts';
+
+/** Kubernetes' names of architectures, where Node's differ. */
+const architectures: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
+
+/** Facts about this node, for status. */
+export const nodeFactsOf = (name: string, criuVersion: string): NodeFacts => ({
+  name,
+  architecture: architectures[arch()] ?? arch(),
+  kernelVersion: release(),
+  ...(criuVersion === '' ? {} : { criuVersion }),
+  cpu: cpus()[0]?.model ?? 'unknown',
+});
+
+/** The kernel's random name of this boot. */
+export const readBootID = async (): Promise<string> =>
+  (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+
+/** What status keeps of the pod: images as they ran, limits of the captured container. */
+export function podFactsOf(pod: Pod, container: string): Pick<CaptureFacts, 'images' | 'limits'> {
+  const images = pod.status.containerStatuses
+    .filter((status) => status.name === container)
+    .map((status) => ({ container, image: status.image, imageID: status.imageID }));
+  const limits = pod.spec.containers.find((spec) => spec.name === container)?.resources?.limits;
+  return {
+    images,
+    limits:
+      limits === undefined
+        ? {}
+        : {
+            [container]: Object.fromEntries(
+              Object.entries(limits).map(([name, amount]) => [name, String(amount)]),
+            ),
+          },
+  };
+}

@@ -1,0 +1,41 @@
+import { kinds } from '../../core/api/kinds.ts';
+import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
+import { type Pod, parsePod } from '../../core/api/workload.ts';
+import { Failure, isFailure } from '../../core/failure.ts';
+import type { ObjectKey } from '../../runtime/kube-port.ts';
+import type { OrderDeps } from './deps.ts';
+
+/** The address of the pod an order names. */
+export const podKeyOf = (content: PodSnapshotContent): ObjectKey => ({
+  kind: kinds.pod,
+  namespace: content.spec.snapshotRef.namespace,
+  name: content.spec.source.podRef?.name ?? '',
+});
+
+/** The pod as the API server has it now; undefined when the server said that there is none. */
+export async function readPod(
+  deps: Pick<OrderDeps, 'kube'>,
+  content: PodSnapshotContent,
+  signal: AbortSignal,
+): Promise<Pod | undefined> {
+  try {
+    const parsed = parsePod(await deps.kube.get(podKeyOf(content), signal));
+    if (parsed.ok) return parsed.value;
+    throw new Failure('terminal', 'UnreadablePod', `the source pod: ${parsed.message}`);
+  } catch (error) {
+    if (isFailure(error, 'gone')) return undefined;
+    throw error;
+  }
+}
+
+/** The pod an order names, from the cache; from the server when the cache has none, or another one under that name. */
+export async function sourcePod(
+  deps: Pick<OrderDeps, 'kube' | 'cache'>,
+  content: PodSnapshotContent,
+  signal: AbortSignal,
+): Promise<Pod | undefined> {
+  const { namespace, name } = podKeyOf(content);
+  const cached = deps.cache.pod(namespace, name);
+  if (cached?.metadata.uid === content.spec.source.podRef?.uid) return cached;
+  return readPod(deps, content, signal);
+}

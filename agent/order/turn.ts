@@ -1,0 +1,64 @@
+/** A claim on the node's dump: older orders go first, equal ages by UID. `since`: creation time, milliseconds. */
+export type Claim = { readonly uid: string; readonly since: number };
+
+export type Turn =
+  | { readonly state: 'none' }
+  | { readonly state: 'granted' }
+  | { readonly state: 'queued'; readonly place: number; readonly limit: number };
+
+/**
+ * Who may dump on this node. Dumps compete for disk and memory, and each slows the others' freeze, so few run at a time. A turn that was
+ * granted is kept until it is yielded; nobody is overtaken once granted.
+ */
+export class TurnQueue {
+  readonly #limit: number;
+  readonly #granted = new Set<string>();
+  readonly #waiting = new Map<string, Claim>();
+  /** Called with each order whose turn or place has changed; it only enqueues. */
+  readonly #changed: (uid: string) => void;
+
+  constructor(limit: number, changed: (uid: string) => void) {
+    this.#limit = limit;
+    this.#changed = changed;
+  }
+
+  /** Takes a place; again is harmless. */
+  claim(claim: Claim): void {
+    if (this.#granted.has(claim.uid) || this.#waiting.has(claim.uid)) return;
+    this.#waiting.set(claim.uid, claim);
+    this.#grant();
+  }
+
+  /** Gives up turn and place. */
+  yield(uid: string): void {
+    const gone = this.#granted.delete(uid) || this.#waiting.delete(uid);
+    if (gone) this.#grant();
+  }
+
+  view(uid: string): Turn {
+    if (this.#granted.has(uid)) return { state: 'granted' };
+    const at = this.#order().findIndex((claim) => claim.uid === uid);
+    return at < 0 ? { state: 'none' } : { state: 'queued', place: at + 1, limit: this.#limit };
+  }
+
+  /** Orders waiting; for metrics. */
+  get depth(): number {
+    return this.#waiting.size;
+  }
+
+  #order(): readonly Claim[] {
+    return [...this.#waiting.values()].sort(
+      (a, b) => a.since - b.since || (a.uid < b.uid ? -1 : 1),
+    );
+  }
+
+  #grant(): void {
+    for (const claim of this.#order()) {
+      if (this.#granted.size < this.#limit) {
+        this.#waiting.delete(claim.uid);
+        this.#granted.add(claim.uid);
+      }
+      this.#changed(claim.uid);
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import { timestamp } from '../../core/api/conditions.ts';
+import type { Progress } from '../../core/api/pod-snapshot.ts';
+import type { Failure } from '../../core/failure.ts';
+import { capture } from './capture.ts';
+import type { OrderDeps } from './deps.ts';
+import type { WorkStage, WorkView } from './observed.ts';
+import { publish } from './publish.ts';
+import { failedEnd, type WorkEnd, type WorkHooks, type WorkOrder } from './work.ts';
+
+/** What a worker tells the process around it; both only enqueue or forward. */
+export type WorkListener = {
+  /** Stage or end changed. */
+  readonly changed: () => void;
+  /** The node may dump for somebody else. */
+  readonly thawed: () => void;
+};
+
+/** One attempt at one order, running beside the reconciles: they start it, look at it and cancel it, and never wait for it. */
+export class CaptureWork {
+  readonly #deps: OrderDeps;
+  readonly #order: WorkOrder;
+  readonly #listener: WorkListener;
+  readonly #stop = new AbortController();
+  readonly #finished: Promise<void>;
+  #stage: WorkStage;
+  #bytes: { readonly done: number; readonly total: number } | undefined;
+  #stageSince: number;
+  #end: WorkEnd | undefined;
+
+  constructor(deps: OrderDeps, order: WorkOrder, listener: WorkListener) {
+    this.#deps = deps;
+    this.#order = order;
+    this.#listener = listener;
+    this.#stage = order.from.start === 'pod' ? 'Preparing' : 'Publishing';
+    this.#stageSince = deps.clock.monotonicMilliseconds();
+    this.#finished = this.#run();
+  }
+
+  get end(): WorkEnd | undefined {
+    return this.#end;
+  }
+
+  /** Resolves when it has ended, whichever way. */
+  get finished(): Promise<void> {
+    return this.#finished;
+  }
+
+  /** Asks it to stop; the first reason counts. A freeze is ended from inside, so this takes as long as that takes. */
+  cancel(why: Failure): void {
+    if (!this.#stop.signal.aborted) this.#stop.abort(why);
+  }
+
+  view(): WorkView {
+    if (this.#end?.end === 'failed') {
+      const { reason, message, sourceState } = this.#end;
+      return { state: 'failed', reason, message, sourceState };
+    }
+    if (this.#end !== undefined) return { state: 'none' };
+    return {
+      state: 'running',
+      stage: this.#stage,
+      cancelling: this.#stop.signal.aborted,
+      progress: this.#progress(),
+    };
+  }
+
+  async #run(): Promise<void> {
+    const { lost } = this.#order.lease;
+    const onLost = (): void => this.#stop.abort(lost.reason);
+    if (lost.aborted) onLost();
+    lost.addEventListener('abort', onLost, { once: true });
+    try {
+      this.#end = await this.#work();
+    } catch (error) {
+      // The parts do not reject; if one does, the order must still end and the state of the source be looked at by a person.
+      this.#deps.log.error({ error: String(error) }, 'the worker of an order broke');
+      this.#end = failedEnd(error, 'CheckpointFailed', 'Unknown');
+    } finally {
+      lost.removeEventListener('abort', onLost);
+      this.#listener.thawed();
+      this.#listener.changed();
+    }
+  }
+
+  async #work(): Promise<WorkEnd> {
+    const { from } = this.#order;
+    const hooks: WorkHooks = {
+      stop: this.#stop.signal,
+      enter: (stage) => this.#enter(stage),
+      progressed: (bytes) => {
+        this.#bytes = { done: bytes.bytesDone, total: bytes.bytesTotal };
+      },
+      thawed: () => this.#listener.thawed(),
+    };
+    // One turn of the event loop, so that who started us has a hold of us before anything happens.
+    await Promise.resolve();
+    if (from.start === 'pod') {
+      const captured = await capture(this.#deps, this.#order, from, hooks);
+      if (!captured.ok) return captured.end;
+    }
+    return publish(this.#deps, this.#order, hooks);
+  }
+
+  #enter(stage: WorkStage): void {
+    if (stage === this.#stage) return;
+    this.#stage = stage;
+    this.#bytes = undefined;
+    this.#stageSince = this.#deps.clock.monotonicMilliseconds();
+    this.#listener.changed();
+  }
+
+  #progress(): Progress | undefined {
+    if (this.#bytes === undefined) return undefined;
+    const { done, total } = this.#bytes;
+    const { clock } = this.#deps;
+    const seconds = (clock.monotonicMilliseconds() - this.#stageSince) / 1000;
+    const bytesPerSecond = seconds > 0 ? Math.round(done / seconds) : 0;
+    const left = bytesPerSecond > 0 ? ((total - done) / bytesPerSecond) * 1000 : undefined;
+    return {
+      bytesDone: done,
+      bytesTotal: total,
+      bytesPerSecond,
+      ...(left === undefined
+        ? {}
+        : { estimatedCompletionTime: timestamp(clock.wallMilliseconds() + left) }),
+    };
+  }
+}
