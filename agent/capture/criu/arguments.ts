@@ -54,6 +54,8 @@ export function dumpOptions(
 export function dumpArguments(request: DumpArguments): readonly string[] {
   return [
     'dump',
+    // A configuration file of the image or the node must not change what a dump is.
+    '--no-default-config',
     '--tree',
     String(request.pid),
     '--images-dir',
