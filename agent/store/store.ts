@@ -67,6 +67,8 @@ export interface SnapshotStore {
     named: () => Promise<ReadonlySet<Digest>>,
     signal: AbortSignal,
   ): Promise<{ readonly freedBytes: number }>;
+  /** Rejects, with the store's own error, when nothing could be written now; leaves nothing behind. */
+  checkWritable(signal: AbortSignal): Promise<void>;
   /** Bytes that can still be written, or undefined where nobody knows. */
   freeBytes(signal: AbortSignal): Promise<number | undefined>;
 }

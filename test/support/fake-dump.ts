@@ -16,7 +16,7 @@ export const captureTarOptions = [
 /** Tars a directory as the capture does. */
 export function tarDirectory(directory: string, tar: string): void {
   execFileSync('tar', [...captureTarOptions, '-C', directory, '-cf', tar, '.'], {
-    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+    env: { PATH: process.env.PATH, LC_ALL: 'C' },
   });
 }
 

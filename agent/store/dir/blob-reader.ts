@@ -2,8 +2,9 @@ import { readdir } from 'node:fs/promises';
 import { addAbortSignal, PassThrough, pipeline, type Readable } from 'node:stream';
 import { Failure } from '../../../core/failure.ts';
 import { corruptBlob, digestHex, isDigest, missingBlob, verifyingStream } from '../digest.ts';
+import { errorCode } from '../error-code.ts';
 import type { Digest } from '../store.ts';
-import { errorCode, fileSize, openFile } from './confined-directory.ts';
+import { fileSize, openFile } from './confined-directory.ts';
 import { blobPath, openBelow } from './layout.ts';
 import { storageFailure } from './storage-failure.ts';
 

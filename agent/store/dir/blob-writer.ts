@@ -7,7 +7,7 @@ import type { Digest } from '../store.ts';
 import { type ConfinedDirectory, fileSize, openFile } from './confined-directory.ts';
 import { removeStale, writeDurably } from './durable-file.ts';
 import { groupedSync } from './grouped-sync.ts';
-import { blobPath, makeBelow, temporaryPath } from './layout.ts';
+import { blobPath, makeBelow, temporaryPath, trashPath } from './layout.ts';
 
 /** Puts one blob; resolves once it is durable, to whether its bytes were written. */
 export type BlobWriter = (
@@ -38,8 +38,12 @@ export function blobWriter(root: string, now: () => number): BlobWriter {
         return false;
       }
       await using temporary = await makeBelow(root, temporaryPath);
-      if (!tidied) await removeStale(temporary, now());
-      tidied = true;
+      if (!tidied) {
+        await removeStale(temporary, now());
+        // A store that is full by then could not make it, and could free nothing.
+        await (await makeBelow(root, trashPath))[Symbol.asyncDispose]();
+        tidied = true;
+      }
       const written = await writeDurably(
         { temporary, target: blobs, name },
         // What stands there is damaged, and its name says what it must be.

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open } from 'node:fs/promises';
+import { errorCode } from '../error-code.ts';
 
 /**
  * An open directory whose entries are reached through its descriptor. Node has no openat(2); a path through /proc/self/fd is resolved by the
@@ -14,13 +15,6 @@ export type ConfinedDirectory = AsyncDisposable & {
 };
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
-
-/** The code of a system call's error (`ENOENT`), or undefined for anything else. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined;
-}
 
 function confined(handle: FileHandle): ConfinedDirectory {
   const path = `/proc/self/fd/${handle.fd}`;

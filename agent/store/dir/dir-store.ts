@@ -2,6 +2,8 @@ import type { SnapshotStore } from '../store.ts';
 import { listBlobs, readBlob, statBlob } from './blob-reader.ts';
 import { blobWriter } from './blob-writer.ts';
 import { discardBlobs } from './discard.ts';
+import { tryWriting } from './durable-file.ts';
+import { makeBelow, temporaryPath } from './layout.ts';
 import { deleteReference, getReference, listReferences, putReference } from './reference-files.ts';
 import { freeBytesOf, onStorage, storageFailure } from './storage-failure.ts';
 
@@ -38,6 +40,11 @@ export function dirStore(root: string): SnapshotStore {
     listBlobs: (signal) => listing(root, 'list blobs', signal, listBlobs(root)),
     discardBlobs: (candidates, named, signal) =>
       onStorage(root, 'delete blobs', signal, () => discardBlobs(root, candidates, named)),
+    checkWritable: (signal) =>
+      onStorage(root, 'take a file', signal, async () => {
+        await using temporary = await makeBelow(root, temporaryPath);
+        await tryWriting(temporary);
+      }),
     freeBytes: (signal) => onStorage(root, 'tell its free space', signal, () => freeBytesOf(root)),
   };
 }

@@ -1,7 +1,8 @@
 import { link, lstat, readdir, rename } from 'node:fs/promises';
 import { digestHex, isDigest } from '../digest.ts';
+import { errorCode } from '../error-code.ts';
 import type { Digest } from '../store.ts';
-import { type ConfinedDirectory, errorCode } from './confined-directory.ts';
+import type { ConfinedDirectory } from './confined-directory.ts';
 import { removeIfThere } from './durable-file.ts';
 import { blobPath, makeBelow, trashPath } from './layout.ts';
 

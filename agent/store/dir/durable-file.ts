@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, open, readdir, rename, unlink } from 'node:fs/promises';
-import { type ConfinedDirectory, errorCode } from './confined-directory.ts';
+import { errorCode } from '../error-code.ts';
+import type { ConfinedDirectory } from './confined-directory.ts';
 
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
 
@@ -44,6 +45,19 @@ export async function writeDurably(
     if (ifThere === 'keep' && errorCode(error) === 'EEXIST') return false;
     throw error;
   } finally {
+    await removeIfThere(path);
+  }
+}
+
+/** Makes a file of one block durable and removes it: a full, read-only or failing file system says so here. */
+export async function tryWriting(temporary: ConfinedDirectory): Promise<void> {
+  const path = temporary.entry(`${process.pid}-${randomUUID()}`);
+  const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  try {
+    await file.writeFile(new Uint8Array(4096));
+    await file.datasync();
+  } finally {
+    await file.close();
     await removeIfThere(path);
   }
 }

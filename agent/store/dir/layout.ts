@@ -1,6 +1,6 @@
+import { errorCode } from '../error-code.ts';
 import {
   type ConfinedDirectory,
-  errorCode,
   makeDirectory,
   openDirectory,
   openRoot,

@@ -2,15 +2,10 @@ import { readdir, rmdir, unlink } from 'node:fs/promises';
 import * as z from 'zod';
 import { Failure } from '../../../core/failure.ts';
 import { isDigest } from '../digest.ts';
+import { errorCode } from '../error-code.ts';
 import { checkReferenceKey, isReferenceKey } from '../reference-key.ts';
 import type { Reference, ReferenceKey } from '../store.ts';
-import {
-  type ConfinedDirectory,
-  errorCode,
-  fileSize,
-  openDirectory,
-  openFile,
-} from './confined-directory.ts';
+import { type ConfinedDirectory, fileSize, openDirectory, openFile } from './confined-directory.ts';
 import { removeIfThere, writeDurably } from './durable-file.ts';
 import { makeBelow, openBelow, referencesPath, temporaryPath } from './layout.ts';
 

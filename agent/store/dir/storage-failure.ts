@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { errorText, Failure } from '../../../core/failure.ts';
 import { formatBytes } from '../../../core/units.ts';
-import { errorCode } from './confined-directory.ts';
+import { errorCode } from '../error-code.ts';
 
 /** Bytes that an unprivileged writer can still put into the file system of a directory. */
 export async function freeBytesOf(directory: string): Promise<number> {

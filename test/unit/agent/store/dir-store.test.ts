@@ -169,6 +169,7 @@ describe('a store in a directory', () => {
       () => missing.putBlob(digestOf(bytes), 4, bytes, signal),
       () => missing.statBlob(digestOf(bytes), signal),
       () => missing.getReference(key, signal),
+      () => missing.checkWritable(signal),
       () => missing.freeBytes(signal),
     ];
     for (const attempt of attempts) {
@@ -177,7 +178,9 @@ describe('a store in a directory', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  it('tells its free bytes', async () => {
+  it('tells whether it could be written, and its free bytes', async () => {
+    await store.checkWritable(signal);
+    expect(await readdir(join(directory, 'tmp'))).toEqual([]);
     expect(await store.freeBytes(signal)).toBeGreaterThan(0);
   });
 
@@ -206,11 +209,13 @@ describe('a store in a directory', () => {
       const bytes = randomBytes(100);
       await put(bytes);
       execFileSync('mount', ['-o', 'remount,ro', directory]);
-      await expect(put(randomBytes(7))).rejects.toMatchObject({
+      const refusal = {
         kind: 'retry',
         reason: 'StorageError',
         message: expect.stringContaining('read-only'),
-      });
+      };
+      await expect(put(randomBytes(7))).rejects.toMatchObject(refusal);
+      await expect(store.checkWritable(signal)).rejects.toMatchObject(refusal);
       expect(await store.statBlob(digestOf(bytes), signal)).toBe(100);
     } finally {
       execFileSync('umount', [directory]);

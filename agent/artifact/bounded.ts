@@ -1,0 +1,34 @@
+/**
+ * Works through `items` in order with at most `limit` at a time; `slot` (0 up to `limit` - 1) is free for one buffer each. After the first failure, or
+ * when the signal aborts, nothing new begins, what runs sees its signal abort, and the call rejects once all of it has ended.
+ */
+export async function inParallel<T>(
+  limit: number,
+  items: Iterable<T> | AsyncIterable<T>,
+  signal: AbortSignal,
+  work: (item: T, slot: number, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const rest = (async function* () {
+    yield* items;
+  })();
+  const failures: unknown[] = [];
+  const worker = async (slot: number): Promise<void> => {
+    try {
+      for (;;) {
+        both.throwIfAborted();
+        const next = await rest.next();
+        if (next.done === true) return;
+        await work(next.value, slot, both);
+      }
+    } catch (error) {
+      failures.push(error);
+      stop.abort(error);
+    }
+  };
+  await Promise.all(Array.from({ length: limit }, (_, slot) => worker(slot)));
+  await rest.return();
+  signal.throwIfAborted();
+  if (failures.length > 0) throw failures[0];
+}

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createZstdDecompress } from 'node:zlib';
+import { Failure, isFailure } from '../../core/failure.ts';
+import { corruptBlob } from '../store/digest.ts';
+import type { ReferenceKey, SnapshotStore } from '../store/store.ts';
+import { inParallel } from './bounded.ts';
+import { decodeChunk } from './chunk.ts';
+import type { ArtifactConfig, ArtifactContainer, MemoryFile, TarBlob } from './config.ts';
+import { unpackCriuTar } from './criu-layer.ts';
+import { packingFailure } from './local-failure.ts';
+import { checkSize, readArtifact, readBlob } from './read.ts';
+
+/**
+ * Rebuilds what a dump left, in a directory that must not exist yet (its parent must): `images/` as CRIU reads them, `rootfs.tar` and
+ * `volumes/<name>.tar` as OCI layer tars. Everything is verified on the way, and the directory appears only once it is whole. Errors as readArtifact's.
+ */
+export async function extractArtifact(
+  store: SnapshotStore,
+  key: ReferenceKey,
+  directory: string,
+  signal: AbortSignal,
+): Promise<ArtifactConfig> {
+  const { config } = await readArtifact(store, key, signal);
+  const [container, ...others] = config.containers;
+  if (container === undefined || others.length > 0) {
+    const why = `${config.containers.length} containers in one artifact cannot be extracted yet`;
+    throw new Failure('terminal', 'CheckpointFailed', why);
+  }
+  const partial = join(dirname(directory), `.${basename(directory)}.${randomUUID()}`);
+  await mkdir(partial, { mode: 0o700 });
+  try {
+    await extractContainer(store, container, partial, signal);
+    await rename(partial, directory);
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    signal.throwIfAborted();
+    throw packingFailure(partial, error);
+  }
+  return config;
+}
+
+async function extractContainer(
+  store: SnapshotStore,
+  container: ArtifactContainer,
+  directory: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const images = join(directory, 'images');
+  await mkdir(images, { mode: 0o700 });
+  for (const file of container.memory) {
+    await extractMemory(store, file, join(images, file.file), signal);
+  }
+  await readTarBlob(store, container.criu, signal, (tar) =>
+    unpackCriuTar(tar, (name) => newFile(join(images, name))),
+  );
+  const toFile = (blob: TarBlob, path: string): Promise<void> =>
+    readTarBlob(store, blob, signal, async (tar) => {
+      await using file = await newFile(path);
+      for await (const piece of tar) await file.writeFile(piece);
+    });
+  await toFile(container.rootfs, join(directory, 'rootfs.tar'));
+  await mkdir(join(directory, 'volumes'), { mode: 0o700 });
+  for (const volume of container.volumes) {
+    await toFile(volume, join(directory, 'volumes', `${volume.name}.tar`));
+  }
+}
+
+const newFile = (path: string): Promise<FileHandle> => open(path, 'wx', 0o600);
+
+/** Chunks of zeros stay holes. */
+async function extractMemory(
+  store: SnapshotStore,
+  memory: MemoryFile,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await using file = await newFile(path);
+  await file.truncate(memory.sizeBytes);
+  await inParallel(4, memory.chunks.entries(), signal, async ([index, chunk], _, stop) => {
+    if (chunk.encoding === 'zero') return;
+    const stored = await readBlob(store, chunk.digest, chunk.storedBytes, stop);
+    const raw = await decodeChunk(chunk, chunk.digest, stored);
+    let written = 0;
+    while (written < raw.byteLength) {
+      const at = index * memory.chunkBytes + written;
+      written += (await file.write(raw, written, raw.byteLength - written, at)).bytesWritten;
+    }
+  });
+}
+
+/** Decompresses a tar blob into `use`, never more than announced; whatever goes wrong in the bytes is ArtifactCorrupt with the blob's name. */
+async function readTarBlob(
+  store: SnapshotStore,
+  blob: TarBlob,
+  signal: AbortSignal,
+  use: (tar: AsyncIterable<Buffer>) => Promise<void>,
+): Promise<void> {
+  await checkSize(store, blob.digest, blob.storedBytes, signal);
+  let seen = 0;
+  const bounded = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      seen += chunk.byteLength;
+      if (seen <= blob.sizeBytes) return done(null, chunk);
+      done(corruptBlob(blob.digest, `it holds more than ${blob.sizeBytes} bytes`));
+    },
+  });
+  const source = await store.getBlob(blob.digest, undefined, signal);
+  try {
+    await pipeline(source, createZstdDecompress(), bounded, use, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isFailure(error)) throw error;
+    throw isSystemError(error)
+      ? error
+      : corruptBlob(blob.digest, `it cannot be decompressed (${String(error)})`);
+  }
+  if (seen !== blob.sizeBytes) {
+    throw corruptBlob(blob.digest, `it holds ${seen} bytes instead of ${blob.sizeBytes}`);
+  }
+}
+
+/** Errors of the file system extracted to, as against those of zstd. */
+const isSystemError = (error: unknown): boolean => error instanceof Error && 'syscall' in error;

@@ -1,0 +1,107 @@
+import { Failure, isFailure } from '../../core/failure.ts';
+import type { DumpResult } from '../capture/backend.ts';
+import { digestOf } from '../store/digest.ts';
+import type { Digest, ReferenceKey, SnapshotStore } from '../store/store.ts';
+import { type ArtifactConfig, type ArtifactFacts, formatVersion, parseConfig } from './config.ts';
+import { abandonPublish } from './delete.ts';
+import { packingFailure } from './local-failure.ts';
+import { layersOf, manifestOf } from './manifest.ts';
+import { mediaTypes } from './media-types.ts';
+import { openPublishWork, type PublishWork } from './publish-work.ts';
+import { type PublishedArtifact, publishedArtifact } from './published.ts';
+import { type OnProgress, storeLayers } from './store-layers.ts';
+
+/** What to publish, and under which name. */
+export type PublishRequest = {
+  readonly store: SnapshotStore;
+  readonly dump: DumpResult;
+  readonly stagingDirectory: string;
+  readonly facts: ArtifactFacts;
+  readonly key: ReferenceKey;
+  /** leaseTransitions of the lease this capture holds. */
+  readonly fence: number;
+  /** Awaited right before the reference; throws when the right to publish is lost. */
+  readonly beforeReference: () => Promise<void>;
+  readonly onProgress: OnProgress;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * Packs a finished dump into the store: every blob, then the manifest, then the reference, each durable before the next; then looks whether all of
+ * it is still there. The same request gives the same digest, so a publish that was interrupted anywhere is simply done again: what is stored is
+ * found, not written. Errors: the store's own; `CheckpointFailed` for files that cannot be packed; `ContentConflict` when another artifact stands
+ * under the key. On StorageFull the blobs written so far are given back, so that a full store does not stay full of halves.
+ */
+export async function publishArtifact(request: PublishRequest): Promise<PublishedArtifact> {
+  try {
+    return await publish(request);
+  } catch (error) {
+    const { store, stagingDirectory, signal } = request;
+    signal.throwIfAborted();
+    if (isFailure(error) && error.reason === 'StorageFull') {
+      // Best effort: the full store is what the caller must hear of.
+      await abandonPublish(store, stagingDirectory, signal).catch(() => undefined);
+    }
+    throw packingFailure(stagingDirectory, error);
+  }
+}
+
+async function publish(request: PublishRequest): Promise<PublishedArtifact> {
+  const { store, dump, stagingDirectory, facts, key, fence, signal } = request;
+  await using work = await openPublishWork(store, stagingDirectory);
+  const { container, ...common } = facts;
+  const packed = await storeLayers(
+    dump,
+    stagingDirectory,
+    container,
+    work,
+    request.onProgress,
+    signal,
+  );
+  const config = parseConfig({
+    formatVersion,
+    ...common,
+    containers: [packed],
+    totals: totalsOf([packed]),
+  } satisfies ArtifactConfig);
+  const manifest = manifestOf(config, await putJSON(work, config, signal));
+  const { digest, size } = await putJSON(work, manifest, signal);
+
+  signal.throwIfAborted();
+  await request.beforeReference();
+  const reference = { digest, size, mediaType: mediaTypes.manifest, fence };
+  if (!(await store.putReference(key, reference, signal))) {
+    const standing = await store.getReference(key, signal);
+    if (standing?.digest !== digest) {
+      throw new Failure(
+        'conflict',
+        'ContentConflict',
+        `${key.namespace}/${key.contentUID} already names ${standing?.digest ?? 'another artifact'}, not ${digest}`,
+      );
+    }
+  }
+  await work.restoreMissing(signal);
+  return publishedArtifact(digest, size, manifest, config);
+}
+
+async function putJSON(
+  work: PublishWork,
+  value: unknown,
+  signal: AbortSignal,
+): Promise<{ readonly digest: Digest; readonly size: number }> {
+  const bytes = Buffer.from(JSON.stringify(value));
+  const digest = digestOf(bytes);
+  await work.put(digest, bytes.byteLength, bytes, async () => bytes, signal);
+  return { digest, size: bytes.byteLength };
+}
+
+function totalsOf(containers: ArtifactConfig['containers']): ArtifactConfig['totals'] {
+  const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
+  const raw = containers.flatMap(({ criu, memory, rootfs, volumes }) =>
+    [criu, ...memory, rootfs, ...volumes].map((part) => part.sizeBytes),
+  );
+  return {
+    sizeBytes: sum(raw),
+    storedBytes: sum(layersOf(containers).map((layer) => layer.size)),
+  };
+}
