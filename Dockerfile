@@ -44,16 +44,15 @@ ENTRYPOINT ["/usr/local/bin/node", "dist/controller/main.js"]
 CMD []
 
 FROM base AS agent
-# The wildcard admits Debian's rebuilds and fixes of this CRIU, never another CRIU. GNU tar is part of every Debian.
-ARG CRIU_VERSION=4.1.1-*
+# Not the CRIU 4.1.1 of Debian stable: it cannot dump a network socket on Linux 6.16 and later (checkpoint-restore/criu issue 2705). 4.2 is in the
+# suite that becomes the next stable. The wildcard admits Debian's rebuilds of it, never another CRIU. GNU tar is part of every Debian.
+ARG CRIU_VERSION=4.2.1-*
+ARG CRIU_SUITE=forky
+# Further options for apt, such as -o Acquire::Check-Valid-Until=false for a mirror that stands still.
+ARG APT_OPTIONS=""
 RUN --mount=type=secret,id=ca,mode=0444 --mount=type=secret,id=apt,mode=0444 \
-    set --; \
-    if [ -s /run/secrets/ca ]; then set -- "$@" -o Acquire::https::CAInfo=/run/secrets/ca; fi; \
-    if [ -s /run/secrets/apt ]; then set -- "$@" -o Dir::Etc::SourceList=/run/secrets/apt -o Dir::Etc::SourceParts=/dev/null; fi; \
-    apt-get "$@" update \
-    && DEBIAN_FRONTEND=noninteractive apt-get "$@" install --yes --no-install-recommends "criu=${CRIU_VERSION}" \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
-    && criu --version
+    --mount=type=bind,source=images/agent/install-criu.sh,target=/run/install-criu.sh \
+    sh /run/install-criu.sh "${CRIU_VERSION}" "${CRIU_SUITE}" ${APT_OPTIONS}
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/package.json ./
 COPY --from=build /app/dist ./dist

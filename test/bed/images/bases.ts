@@ -8,7 +8,7 @@ import { inputDigest } from './inputs.ts';
 import { unpackNpm } from './npm-package.ts';
 import { repositoryRoot } from './recipes.ts';
 import { type MachineSettings, withSecrets } from './secrets.ts';
-import { debianImage, debianSuite, nodeImage, npmPackage, recipeRevision } from './versions.ts';
+import { baseRevision, debianImage, debianSuite, nodeImage, npmPackage } from './versions.ts';
 
 /** What the making of a base image needs. `directory` is the cache of images. */
 export type Workshop = {
@@ -24,7 +24,7 @@ export type Base = keyof typeof images;
 /** Identity of a base image: changes when it has to be made anew. */
 export async function baseDigest(base: Base): Promise<string> {
   const folder = base === 'debian' ? [] : ['images/node-base'];
-  const versions = [debianSuite, String(recipeRevision), base];
+  const versions = [debianSuite, String(baseRevision), base];
   return inputDigest(repositoryRoot, folder, [
     ...versions,
     ...(base === 'node' ? [npmPackage.integrity, process.version] : []),

@@ -2,21 +2,21 @@ import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withLock } from '../lock.ts';
 import { cacheDirectory } from '../paths.ts';
-import { type Base, baseDigest, buildArgs, ensureBase, type Workshop } from './bases.ts';
+import { baseDigest, buildArgs, ensureBase, type Workshop } from './bases.ts';
 import { type Buildah, openBuildah } from './buildah.ts';
 import { inputDigest } from './inputs.ts';
 import { agentRecipe, controllerRecipe, type Recipe, sampleRecipes } from './recipes.ts';
 import { machineSettings, withSecrets } from './secrets.ts';
-import { recipeRevision } from './versions.ts';
+import { archiveRevision } from './versions.ts';
 
-/** An image ready to be loaded. `archive` is a docker archive (uncompressed layers); its name changes with its content. */
+/** An image ready to be loaded. `archive` is an OCI archive; its name changes with what the image is made from. */
 export type BuiltImage = { readonly name: string; readonly archive: string };
 
 /** Where progress is told. */
 export type BuildOptions = { readonly log: (line: string) => void };
 
 const lockWaitMs = 900_000;
-/** Older archives are kept for a switch between two versions of the sources; each is some 300 MB. */
+/** Older archives are kept for a switch between two versions of the sources; the product's are some 90 MB each. */
 const keptArchives = 2;
 
 /** The controller's image, built unless the cache has it. */
@@ -62,9 +62,10 @@ async function buildImage(recipe: Recipe, options: BuildOptions): Promise<BuiltI
 async function archivePath(directory: string, recipe: Recipe): Promise<string> {
   const digest = await inputDigest(recipe.context, recipe.inputs, [
     recipe.image,
-    String(recipeRevision),
+    String(archiveRevision),
     process.arch,
-    await baseDigest(recipe.base satisfies Base),
+    JSON.stringify(recipe.arguments),
+    await baseDigest(recipe.base),
   ]);
   return join(directory, `${recipe.slug}-${digest}.tar`);
 }
@@ -93,12 +94,17 @@ async function build(recipe: Recipe, archive: string, workshop: Workshop): Promi
   await writeFile(logPath, '');
   await ensureBase(recipe.base, workshop);
   const target = recipe.target === '' ? [] : ['--target', recipe.target];
+  const values = Object.entries(recipe.arguments).flatMap(([name, value]) => [
+    '--build-arg',
+    `${name}=${value}`,
+  ]);
   await withSecrets(directory, settings, (secrets) =>
     buildah.run(
       [
         ...buildArgs(buildah),
         ...secrets,
         ...target,
+        ...values,
         '--tag',
         recipe.image,
         '--file',
@@ -120,8 +126,10 @@ async function writeArchive(
 ): Promise<void> {
   const partial = `${archive}.partial`;
   await rm(partial, { force: true });
-  const push = ['push', '--quiet', ...buildah.policyArgs];
-  await buildah.run([...push, image, `docker-archive:${partial}:${image}`], logPath);
+  const push = ['push', '--quiet', ...buildah.policyArgs, '--format=oci'];
+  // containerd takes in some 70 MB/s whatever it has already, so what goes in is kept small; gzip would take longer at both ends.
+  const compress = ['--compression-format=zstd', '--compression-level=1'];
+  await buildah.run([...push, ...compress, image, `oci-archive:${partial}:${image}`], logPath);
   await rename(partial, archive);
 }
 

@@ -11,6 +11,8 @@ export type Recipe = {
   readonly dockerfile: string;
   /** Stage of the Dockerfile; '' is the last. */
   readonly target: string;
+  /** Values of the Dockerfile's ARGs that differ from its defaults. */
+  readonly arguments: Readonly<Record<string, string>>;
   /** Files and folders below the context whose content decides whether a built image is still current. */
   readonly inputs: readonly string[];
 };
@@ -34,6 +36,7 @@ export const productInputs: readonly string[] = [
   'agent',
   'cli',
   'LICENSE',
+  'images/agent',
 ];
 
 const product = (target: 'controller' | 'agent'): Recipe => ({
@@ -43,6 +46,8 @@ const product = (target: 'controller' | 'agent'): Recipe => ({
   context: repositoryRoot,
   dockerfile: `${repositoryRoot}/Dockerfile`,
   target,
+  // A mirror frozen for reproducible builds carries metadata past its date; the signatures are checked all the same.
+  arguments: target === 'agent' ? { APT_OPTIONS: '-o Acquire::Check-Valid-Until=false' } : {},
   inputs: ['Dockerfile', '.dockerignore', ...productInputs],
 });
 
@@ -53,6 +58,7 @@ const sample = (name: string): Recipe => ({
   context: `${repositoryRoot}/images/sample-${name}`,
   dockerfile: `${repositoryRoot}/images/sample-${name}/Dockerfile`,
   target: '',
+  arguments: {},
   inputs: ['.'],
 });
 

@@ -14,5 +14,6 @@ export const npmPackage = {
     'sha512-7HPApk+AflMUavSseL1Pm6CnYqMIHk53x+KmuhqmTDqPkjPMgxIpTPcTqsE91EKNw4gFBJV9fnXiSdGm1DXq9A==',
 } as const;
 
-/** Raised when this folder changes how an image comes about, so that archives made the old way are not reused. */
-export const recipeRevision = 1;
+/** Raised when this folder changes how base images or archives are made, so that those made the old way are not reused. */
+export const baseRevision = 1;
+export const archiveRevision = 2;
