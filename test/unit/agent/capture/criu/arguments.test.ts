@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { dumpArguments } from '../../../../../agent/capture/criu/arguments.ts';
+import { planMounts } from '../../../../../agent/capture/criu/mount-plan.ts';
+import { parseMountinfo } from '../../../../../agent/proc/mountinfo.ts';
+
+const mounts = planMounts(
+  parseMountinfo(
+    [
+      '1 0 0:1 / / rw - overlay overlay rw,upperdir=/u',
+      '2 1 0:2 / /proc rw - proc proc rw',
+      '3 1 0:3 / /dev rw - tmpfs tmpfs rw',
+      '4 3 0:4 / /dev/shm rw - tmpfs shm rw',
+      '5 2 0:2 /sys /proc/sys ro - proc proc rw',
+      '6 1 8:1 /x /data\\040dir rw - ext4 /dev/sda rw',
+    ].join('\n'),
+  ),
+);
+
+test("the root is the layer, /proc is CRIU's, /dev/shm is saved by us, the rest is external", () => {
+  expect(mounts).toEqual([
+    { path: '/', treatment: 'rootfs' },
+    { path: '/proc', treatment: 'criu' },
+    { path: '/dev', treatment: 'external' },
+    { path: '/dev/shm', treatment: 'volume' },
+    { path: '/proc/sys', treatment: 'external' },
+    { path: '/data dir', treatment: 'external' },
+  ]);
+});
+
+test('a /dev/shm that is no tmpfs is like any other mount', () => {
+  const [mount] = planMounts(parseMountinfo('4 3 8:1 /x /dev/shm rw - ext4 /dev/sda rw'));
+  expect(mount?.treatment).toBe('external');
+});
+
+test('the command line of a dump', () => {
+  const argv = dumpArguments({
+    pid: 42,
+    root: '/proc/42/root',
+    imagesDirectory: '/staging/criu',
+    actionScript: '/staging/hold',
+    networkNamespaceInode: '4026532',
+    mounts,
+  });
+  expect(argv.join(' ')).toBe(
+    'dump --no-default-config --tree 42 --images-dir /staging/criu --log-file dump.log -v4 --root /proc/42/root ' +
+      '--action-script /staging/hold --leave-running --external mnt[/dev]:/dev --external mnt[/dev/shm]:/dev/shm ' +
+      '--external mnt[/proc/sys]:/proc/sys --external mnt[/data dir]:/data dir --external net[4026532]:extNetNs ' +
+      '--network-lock skip --manage-cgroups=ignore --tcp-close --file-locks --ext-unix-sk --link-remap --force-irmap ' +
+      '--evasive-devices --ghost-limit 64M',
+  );
+});
