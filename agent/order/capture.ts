@@ -1,43 +1,38 @@
-import { errorText, Failure, isFailure } from '../../core/failure.ts';
-import type { DumpResult, RunningCapture, SourceContainer } from '../capture/backend.ts';
-import { tellSnapshot } from './announce.ts';
+import { Failure } from '../../core/failure.ts';
+import type { SourceContainer } from '../capture/backend.ts';
+import { type FromPod, factsAtStart, intentOf, requestOf } from './begin.ts';
 import type { OrderDeps } from './deps.ts';
-import { type CaptureFacts, formatFacts } from './facts.ts';
-import { markSettled } from './settle.ts';
+import { dump } from './dump.ts';
+import type { CaptureFacts } from './facts.ts';
 import { targetStatus } from './source-check.ts';
-import { podFactsOf } from './source-facts.ts';
 import { confirmLease, withStoreRetries } from './store-retry.ts';
-import { failedEnd, isInterruption, type WorkEnd, type WorkHooks, type WorkOrder } from './work.ts';
+import {
+  failedEnd,
+  isInterruption,
+  referenceKeyOf,
+  type WorkEnd,
+  type WorkHooks,
+  type WorkOrder,
+} from './work.ts';
 
-type FromPod = Extract<WorkOrder['from'], { start: 'pod' }>;
-
-/** A dump that lies in staging, noted in the journal; or how the attempt ended without one. */
-export type Captured =
-  | { readonly ok: true; readonly facts: CaptureFacts }
-  | { readonly ok: false; readonly end: WorkEnd };
-
-const endedWith = (end: WorkEnd): Captured => ({ ok: false, end });
-
-/**
- * Preflight, journal, freeze, dump, thaw. Whatever happens, the source runs (or its state is said to be unknown) when this resolves;
- * it never rejects.
- */
+/** Everything from the running pod to a dump in staging: undefined then, else how the attempt ended without one. Never rejects. */
 export async function capture(
   deps: OrderDeps,
   order: WorkOrder,
   from: FromPod,
   hooks: WorkHooks,
-): Promise<Captured> {
-  let target: SourceContainer;
+): Promise<WorkEnd | undefined> {
+  let target: SourceContainer | 'standing';
   try {
     hooks.enter('Preparing');
     target = await prepare(deps, order, from, hooks);
+    if (target === 'standing') return { end: 'published' };
   } catch (error) {
     const failure = hooks.stop.aborted ? hooks.stop.reason : error;
     if (failure instanceof Failure && isInterruption(failure)) {
-      return endedWith({ end: 'interrupted' });
+      return { end: 'interrupted' };
     }
-    return endedWith(failedEnd(failure, 'PreflightFailed', 'Untouched'));
+    return failedEnd(failure, 'PreflightFailed', 'Untouched');
   }
   return dump(deps, order, from, target, hooks);
 }
@@ -48,7 +43,7 @@ async function prepare(
   order: WorkOrder,
   from: FromPod,
   hooks: WorkHooks,
-): Promise<SourceContainer> {
+): Promise<SourceContainer | 'standing'> {
   const { stop } = hooks;
   const root = await deps.sources.resolve(from.pod, order.container, stop);
   const { earlier } = from;
@@ -68,128 +63,27 @@ async function prepare(
     const message = blockers.map((blocker) => `${blocker.check}: ${blocker.message}`).join('; ');
     throw new Failure('terminal', 'PreflightFailed', message);
   }
-  await withStoreRetries(deps, stop, () => deps.artifacts.checkWritable(stop));
+  const adopted = await withStoreRetries(deps, stop, () => prepareStore(deps, order, from, stop));
   if (!order.lease.current()) await confirmLease(deps, order.lease, stop);
   stop.throwIfAborted();
-  return target;
+  return adopted ? 'standing' : target;
 }
 
-const requestOf = (
+/** The store takes writes, and nothing stands in the way. An artifact that an earlier holder published for this very order is taken as its end. */
+async function prepareStore(
   deps: OrderDeps,
   order: WorkOrder,
   from: FromPod,
-  container: SourceContainer,
-): Parameters<OrderDeps['backend']['preflight']>[0] => ({
-  container,
-  podUID: from.pod.metadata.uid,
-  stagingDirectory: deps.staging.pathOf(order.content.metadata.uid, order.attempt),
-});
-
-async function dump(
-  deps: OrderDeps,
-  order: WorkOrder,
-  from: FromPod,
-  target: SourceContainer,
-  hooks: WorkHooks,
-): Promise<Captured> {
-  const { content } = order;
-  const { uid } = content.metadata;
-  const request = requestOf(deps, order, from, target);
-  const begun: CaptureFacts = {
-    startedAt: order.startedAt,
-    restartCount: targetStatus(from.pod, order.container)?.restartCount ?? 0,
-    bootID: deps.bootID,
-    ...podFactsOf(from.pod, order.container),
-  };
-  const startedAt = deps.clock.monotonicMilliseconds();
-  let running: RunningCapture | undefined;
-  try {
-    deps.journal.begin({
-      contentUID: uid,
-      contentName: content.metadata.name,
-      namespace: content.spec.snapshotRef.namespace,
-      snapshotName: content.spec.snapshotRef.name,
-      podUID: from.pod.metadata.uid,
-      podName: from.pod.metadata.name,
-      container: order.container,
-      attempt: order.attempt,
-      step: 'staging',
-      stagingDirectory: request.stagingDirectory,
-      criu: undefined,
-      source: target.root,
-      fence: order.lease.fence,
-      facts: formatFacts(begun),
-    });
-    await deps.staging.create(request.stagingDirectory);
-    hooks.stop.throwIfAborted();
-    hooks.enter('Freezing');
-    const note = `freezing container ${order.container} of pod ${from.pod.metadata.name}`;
-    tellSnapshot(deps.announce, content, { type: 'Normal', reason: 'Freezing', note });
-    running = await deps.backend.start(
-      request,
-      async (criu) => {
-        deps.journal.update(uid, { step: 'dumping', criu });
-        // The last moment at which turning back costs the source nothing.
-        hooks.stop.throwIfAborted();
-      },
-      hooks.stop,
-    );
-    await running.held();
-    hooks.stop.throwIfAborted();
-    const result = await running.release(hooks.stop);
-    hooks.thawed();
-    deps.metrics.froze(result.freezeMilliseconds);
-    deps.metrics.dumped(deps.clock.monotonicMilliseconds() - startedAt);
-    return { ok: true, facts: await noteDump(deps, uid, request.stagingDirectory, begun, result) };
-  } catch (error) {
-    const end = await undo(deps, order, running, hooks.stop.aborted ? hooks.stop.reason : error);
-    hooks.thawed();
-    return endedWith(end);
+  stop: AbortSignal,
+): Promise<boolean> {
+  const key = referenceKeyOf(order.content);
+  const standing = await deps.artifacts.find(key, stop);
+  if (standing === 'damaged') await deps.artifacts.discard(key, undefined, stop);
+  if (standing === undefined || standing === 'damaged') {
+    await deps.artifacts.checkWritable(stop);
+    return false;
   }
-}
-
-/**
- * The dump is complete: from here a restarted agent publishes it instead of freezing the source again. Its files need not be on disk for
- * that, only in the page cache of this boot; making them durable twice, here and in the store, would double the writes.
- */
-async function noteDump(
-  deps: OrderDeps,
-  uid: string,
-  stagingDirectory: string,
-  begun: CaptureFacts,
-  result: DumpResult,
-): Promise<CaptureFacts> {
-  const files = [...(await deps.staging.files(stagingDirectory))];
-  const facts: CaptureFacts = { ...begun, dump: result, files };
-  deps.journal.update(uid, { step: 'dumped', facts: formatFacts(facts) });
-  return facts;
-}
-
-/** Ends a dump that failed or was stopped: the source is thawed and seen to run before anything else is said. */
-async function undo(
-  deps: OrderDeps,
-  order: WorkOrder,
-  running: RunningCapture | undefined,
-  error: unknown,
-): Promise<WorkEnd> {
-  const { uid } = order.content.metadata;
-  const failure =
-    error instanceof Failure
-      ? error
-      : new Failure('terminal', 'CheckpointFailed', errorText(error), { cause: error });
-  const interrupted = isInterruption(failure);
-  try {
-    await running?.abort(failure);
-    const left = deps.journal.find(uid);
-    if (left !== undefined) await markSettled(deps, left, interrupted ? 'spare' : 'count');
-  } catch (abortError) {
-    // The intent stays as it is, so the order is settled again before anything else happens to it.
-    deps.metrics.violated('FailureNeverKillsSource');
-    const detail = isFailure(abortError) ? abortError.message : errorText(abortError);
-    deps.log.error({ contentUID: uid, error: detail }, 'the source was not seen to run on');
-    if (interrupted) return { end: 'interrupted' };
-    return failedEnd(failure, 'CheckpointFailed', 'Unknown');
-  }
-  if (interrupted) return { end: 'interrupted' };
-  return failedEnd(failure, 'CheckpointFailed', running === undefined ? 'Untouched' : 'Running');
+  const facts: CaptureFacts = { ...factsAtStart(deps, order, from), ...standing };
+  deps.journal.begin(intentOf(order, from, undefined, '', 'published', facts));
+  return true;
 }

@@ -142,7 +142,7 @@ const isUnsettled = (o: Observed): boolean =>
 
 const settleFirst: readonly Action[] = [{ do: 'settle' }, again(0)];
 
-/** What is owed to the workload when the order has ended, then everything this node keeps for it. */
+/** What is owed to the workload when the order has ended. */
 function farewell(o: Case): readonly Action[] {
   const { conditions, artifact } = o.content.status;
   const failed = findCondition(conditions, 'Failed');
@@ -159,14 +159,12 @@ function farewell(o: Case): readonly Action[] {
         name: sentinels.snapshotFailed,
         text: `${failed?.reason ?? 'Cancelled'}: ${failed?.message ?? 'the snapshot is being deleted'}`,
       };
-  return [
-    ...(owed ? [tell] : []),
-    ...(o.labelled ? [{ do: 'unlabel' } as const] : []),
-    ...(o.intent === undefined ? [] : [{ do: 'dropStaging' } as const]),
-  ];
+  return [...(owed ? [tell] : []), ...(o.labelled ? [{ do: 'unlabel' } as const] : [])];
 }
 
+/** Everything this process and this node keep for the order. */
 const closing = (o: Observed): readonly Action[] => [
+  ...(o.intent === undefined ? [] : [{ do: 'dropStaging' } as const]),
   { do: 'releaseLease' },
   ...(o.intent === undefined ? [] : [{ do: 'closeIntent' } as const]),
   { do: 'forget' },
@@ -273,7 +271,7 @@ const rules = {
 function gone(o: Observed): readonly Action[] {
   if (o.work.state === 'running') return stopWork(o, 'Cancelled', 'the work order is gone');
   if (isUnsettled(o)) return settleFirst;
-  return [...(o.intent === undefined ? [] : [{ do: 'dropStaging' } as const]), ...closing(o)];
+  return closing(o);
 }
 
 /** What to do next; pure and total. The earliest `again` counts. */

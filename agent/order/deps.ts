@@ -34,15 +34,22 @@ export type PublishRequest = {
   }) => void;
 };
 
+/** A complete artifact that somebody published for the order before. */
+export type Standing = { readonly published: Published; readonly freezeMilliseconds: number };
+
 /** Artifacts of the store, as the order needs them. Errors as the store's. */
 export interface Artifacts {
   /** Rejects with StorageError when nothing could be written now; changes nothing. */
   checkWritable(signal: AbortSignal): Promise<void>;
   publish(request: PublishRequest, signal: AbortSignal): Promise<Published>;
-  /** The artifact whose reference stands, or undefined when the store said that there is none. */
-  find(key: ReferenceKey, signal: AbortSignal): Promise<Published | undefined>;
-  /** Takes back the reference, if there is one, and frees what nothing else names. */
-  discard(key: ReferenceKey, signal: AbortSignal): Promise<void>;
+  /** What stands under the key: an artifact; 'damaged' when its publisher died before all of it was seen to be there; undefined for nothing. */
+  find(key: ReferenceKey, signal: AbortSignal): Promise<Standing | 'damaged' | undefined>;
+  /** Takes back the reference, if there is one, and frees what nothing else names; also what a publish from the staging directory stored. */
+  discard(
+    key: ReferenceKey,
+    stagingDirectory: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 /** The source's processes and its control volume. */

@@ -87,8 +87,9 @@ const effects: Effects = {
   reportFailed: ({ state, record, content, signal }, end) =>
     reportFailed(state.deps, record, content, end, signal),
   discardArtifact: async ({ state, content, signal }, { onFailure }) => {
+    const staging = state.deps.journal.find(content.metadata.uid)?.stagingDirectory || undefined;
     try {
-      await state.deps.artifacts.discard(referenceKeyOf(content), signal);
+      await state.deps.artifacts.discard(referenceKeyOf(content), staging, signal);
     } catch (error) {
       if (onFailure === 'retry') throw error;
       // Not lost: the intent stays open, and the farewell of the ended order discards again until it is done.

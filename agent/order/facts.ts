@@ -41,7 +41,12 @@ const factsSchema = z.object({
   limits: z.record(z.string(), z.record(z.string(), z.string())).default({}),
   /** Every staging file with its size, taken after the dump; a resumed publish compares. */
   files: z.array(z.object({ path: z.string(), sizeBytes: z.number() })).optional(),
+  network: z
+    .object({ hostname: z.string().optional(), podIPs: z.array(z.string()) })
+    .default({ podIPs: [] }),
   published: publishedSchema.optional(),
+  /** Of an artifact that was found standing, where the dump itself is not known. */
+  freezeMilliseconds: z.number().optional(),
 });
 /** What an attempt has learned so far, as kept in the journal. */
 export type CaptureFacts = z.infer<typeof factsSchema>;

@@ -5,6 +5,7 @@ import {
   type ReconcilerOptions,
   runReconciler,
 } from '../../runtime/reconciler.ts';
+import type { WorkQueue } from '../../runtime/work-queue.ts';
 import type { OrderDeps } from './deps.ts';
 import { reconcileOrder } from './reconcile.ts';
 import { OrderBook } from './record.ts';
@@ -22,8 +23,9 @@ export type Orders = {
   readonly enqueueForPod: (namespace: string, name: string) => void;
   /** Looks at every order the journal knows; the rest comes with the caches. */
   readonly enqueueOpen: () => void;
-  /** Figures for metrics. */
-  readonly depth: () => { readonly reconciles: number; readonly waitingForTurn: number };
+  /** For metrics. */
+  readonly queue: WorkQueue;
+  readonly waitingForTurn: () => number;
   /** Takes up nothing new, thaws what is frozen, leaves publishes resumable and gives the leases back. */
   readonly stop: (graceMilliseconds: number) => Promise<void>;
 };
@@ -67,7 +69,8 @@ export function startOrders(
     enqueueOpen: () => {
       for (const intent of deps.journal.open()) enqueue(intent.contentName);
     },
-    depth: () => ({ reconciles: reconciler.queue.depth, waitingForTurn: turns.depth }),
+    queue: reconciler.queue,
+    waitingForTurn: () => turns.depth,
     stop: async (graceMilliseconds) => {
       const why = new Failure('retry', shuttingDown, 'the agent is shutting down');
       const cancelAll = (): void => {

@@ -37,14 +37,17 @@ export async function publish(
     const resumed = order.from.start === 'staging';
     const startedAt = deps.clock.monotonicMilliseconds();
     deps.journal.update(uid, { step: 'publishing', fence: order.lease.fence });
+    const key = referenceKeyOf(order.content);
     const published = await withStoreRetries(deps, hooks.stop, async (tries) => {
       // A predecessor may have got as far as the reference: its artifact is the order's, a second one must not be made.
-      const key = referenceKeyOf(order.content);
       const standing =
         resumed || tries > 0 ? await deps.artifacts.find(key, hooks.stop) : undefined;
-      if (standing !== undefined) return standing;
-      if (resumed && !(await isWhole(deps, facts, intent.stagingDirectory))) return undefined;
-      return publishOnce(deps, order, facts, intent.stagingDirectory, hooks);
+      if (standing !== undefined && standing !== 'damaged') return standing.published;
+      if (!resumed || (await isWhole(deps, facts, intent.stagingDirectory))) {
+        return publishOnce(deps, order, facts, intent.stagingDirectory, hooks);
+      }
+      if (standing === 'damaged') await deps.artifacts.discard(key, undefined, hooks.stop);
+      return undefined;
     });
     if (published === undefined) {
       // The machine was restarted, or somebody cleaned up: capture again, under a new attempt.

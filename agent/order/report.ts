@@ -6,6 +6,7 @@ import {
 } from '../../core/api/pod-snapshot-content.ts';
 import { Failure, isFailure } from '../../core/failure.ts';
 import type { ObjectKey, RawObject } from '../../runtime/kube-port.ts';
+import { patchStatus } from '../../runtime/status-patch.ts';
 import { tellBoth, tellSnapshot } from './announce.ts';
 import { isTerminal } from './decide.ts';
 import type { OrderDeps } from './deps.ts';
@@ -63,10 +64,7 @@ async function write(
     record.written = fresh;
     return undefined;
   }
-  const { uid, resourceVersion } = fresh.metadata;
-  const body = { metadata: { uid, resourceVersion }, status };
-  const stored = await deps.kube.patch(keyOf(content), 'status', { type: 'merge', body }, signal);
-  const next = parsed(stored);
+  const next = parsed(await patchStatus(deps.kube, keyOf(content), fresh.metadata, status, signal));
   record.written = next;
   record.reportedAtMonotonic = deps.clock.monotonicMilliseconds();
   return next;

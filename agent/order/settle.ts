@@ -34,8 +34,8 @@ export async function settleIntent(
 ): Promise<void> {
   if (isSettled(intent)) return;
   if (intent.step !== 'staging' && intent.step !== 'dumping') return;
-  const { criu, source, contentUID, step } = intent;
-  const { sourceRuns } = await deps.backend.settle({ criu, source }, signal);
+  const { criu, source, contentUID, step, stagingDirectory } = intent;
+  const { sourceRuns } = await deps.backend.settle({ criu, source, stagingDirectory }, signal);
   deps.log.info({ contentUID, step, sourceRuns }, 'settled an attempt that was cut short');
   await markSettled(deps, intent, 'count');
 }

@@ -78,7 +78,7 @@ export function readyPatch(
 ): StatusPatch {
   const now = timestamp(wallMilliseconds);
   const generation = content.metadata.generation;
-  const freeze = facts.dump?.freezeMilliseconds ?? 0;
+  const freeze = facts.dump?.freezeMilliseconds ?? facts.freezeMilliseconds ?? 0;
   const { published } = facts;
   const size =
     published === undefined
@@ -102,10 +102,16 @@ export function readyPatch(
     startedAt: facts.startedAt,
     completedAt: now,
     attempts,
-    source: { node, pod: { images: facts.images, limits: facts.limits } },
+    source: {
+      node: { ...node, ...criuOf(facts) },
+      pod: { images: facts.images, limits: facts.limits },
+    },
     conditions: setProgressing(outcome, 'False', 'Captured', message, content, now),
   };
 }
+
+const criuOf = (facts: CaptureFacts): { readonly criuVersion?: string } =>
+  facts.dump === undefined ? {} : { criuVersion: facts.dump.criuVersion };
 
 const sourceSentences: Readonly<Record<SourceState, string>> = {
   Untouched: 'the source was not touched',

@@ -95,8 +95,8 @@ export class CaptureWork {
     // One turn of the event loop, so that who started us has a hold of us before anything happens.
     await Promise.resolve();
     if (from.start === 'pod') {
-      const captured = await capture(this.#deps, this.#order, from, hooks);
-      if (!captured.ok) return captured.end;
+      const ended = await capture(this.#deps, this.#order, from, hooks);
+      if (ended !== undefined) return ended;
     }
     return publish(this.#deps, this.#order, hooks);
   }

@@ -1,0 +1,183 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { agentLeaseName, apiVersion, captureLeaseName } from '../core/api/names.ts';
+import type { PodSnapshotContent } from '../core/api/pod-snapshot-content.ts';
+import { sleep, systemClock } from '../core/clock.ts';
+import { errorText, isFailure } from '../core/failure.ts';
+import { createEventRecorder } from '../runtime/events.ts';
+import { keepHeartbeat } from '../runtime/heartbeat.ts';
+import type { ConnectedKube } from '../runtime/kube.ts';
+import {
+  captureLeaseTiming,
+  type LeaseRequest,
+  type LeaseSightings,
+} from '../runtime/lease-attempt.ts';
+import { type LeaseDeps, tryAcquire } from '../runtime/lease-lock.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import { nodeCaches } from './caches.ts';
+import { checkRequest } from './capture/check-request.ts';
+import { criuBackend } from './capture/criu/backend.ts';
+import type { AgentConfig } from './config.ts';
+import type { Journal } from './journal/journal.ts';
+import { openSqliteJournal } from './journal/sqlite.ts';
+import type { OrderDeps } from './order/deps.ts';
+import { nodeSources } from './order/node-sources.ts';
+import { orderMetrics, watchOrders } from './order/order-metrics.ts';
+import { type Orders, startOrders } from './order/orders.ts';
+import { recover } from './order/recovery.ts';
+import { nodeFactsOf, readBootID } from './order/source-facts.ts';
+import { directoryStaging } from './order/staging.ts';
+import { storeArtifacts } from './order/store-artifacts.ts';
+import { dirStore } from './store/dir/dir-store.ts';
+
+/** The agent's procfs. Its pod has hostPID, so it shows the node's processes. */
+const procRoot = '/proc';
+/** A hold that has heard nothing for so long ends by itself, whatever became of the agent. */
+const holdLimitSeconds = 600;
+const journalPauseMilliseconds = 2000;
+/** Of the pod's grace period of 30 s, what the orders may use; the rest is for leases and events. */
+const stopGraceMilliseconds = 22_000;
+const flushMilliseconds = 2000;
+
+/** How far the agent has got, for /readyz. */
+export type AgentProgress = { waitingFor: string | undefined };
+
+/** Runs the agent until the signal aborts: recovery first, then orders. Resolves after an orderly end. */
+export async function runAgent(
+  config: AgentConfig,
+  deps: { readonly kube: ConnectedKube; readonly log: Log; readonly metrics: Metrics },
+  progress: AgentProgress,
+  signal: AbortSignal,
+): Promise<void> {
+  const { kube, log, metrics } = deps;
+  progress.waitingFor = 'the journal';
+  const journal = await openJournal(config, log, signal);
+  try {
+    const leases: LeaseDeps = { kube, clock: systemClock, random: Math.random, log };
+    const holder = `${config.podName}-${randomUUID().slice(0, 8)}`;
+    const events = createEventRecorder({
+      ...{ kube, clock: systemClock, log, instance: config.podName },
+      controller: 'cryopod-agent',
+      counted: metrics.eventCounted,
+    });
+    const caches = nodeCaches({
+      ...{ kube, clock: systemClock, random: Math.random, log, nodeName: config.nodeName },
+      observer: metrics.reflectorObserver,
+      contentChanged: (name) => orders.enqueue(name),
+      podChanged: (namespace, name) => orders.enqueueForPod(namespace, name),
+    });
+    metrics.watchReflector('PodSnapshotContent', caches.contents);
+    metrics.watchReflector('Pod', caches.pods);
+    const parts = await localParts(config);
+    const orderDeps: OrderDeps = {
+      ...{ ...parts, kube, journal, log, nodeName: config.nodeName, cache: caches.orders },
+      lease: contentLease(config, leases, holder),
+      refusals: (content) =>
+        checkRequest(content.spec).map((blocker) => `${blocker.check}: ${blocker.message}`),
+      clock: systemClock,
+      random: Math.random,
+      announce: events.record,
+      metrics: orderMetrics(metrics),
+    };
+    progress.waitingFor = 'the recovery of captures that an earlier agent left';
+    await recover(orderDeps, signal);
+    const orders: Orders = startOrders(orderDeps, {
+      dumps: config.parallelDumps,
+      queueObserver: metrics.queueObserver('order'),
+      ended: metrics.reconcileEnded('order'),
+    });
+    watchOrders(metrics, orders);
+    progress.waitingFor = 'the first lists of pods and work orders';
+    const running = [caches.contents.run(signal), caches.pods.run(signal)];
+    await Promise.all([caches.contents.synced, caches.pods.synced]);
+    orders.enqueueOpen();
+    progress.waitingFor = undefined;
+    log.info({ node: config.nodeName, holder }, 'the agent takes orders');
+    reportProbe(orderDeps, signal);
+    // Only now: the heartbeat tells the controller that orders for this node are carried out.
+    await keepHeartbeat(leases, heartbeatRequest(config, holder), signal);
+    progress.waitingFor = 'the end';
+    await orders.stop(stopGraceMilliseconds);
+    await Promise.all(running);
+    await events.flush(AbortSignal.timeout(flushMilliseconds));
+  } catch (error) {
+    // Told to end before it took orders: everything begun so far is settled again by the next one.
+    if (!signal.aborted) throw error;
+  } finally {
+    journal.close();
+  }
+}
+
+/** The journal is one process's: while a predecessor is still ending, this one waits. */
+async function openJournal(config: AgentConfig, log: Log, signal: AbortSignal): Promise<Journal> {
+  for (;;) {
+    try {
+      return openSqliteJournal(join(config.stateDirectory, 'journal.db'), (message, file) =>
+        log.warn({ file }, message),
+      );
+    } catch (error) {
+      if (!isFailure(error, 'retry')) throw error;
+      log.warn({ error: errorText(error) }, 'the journal is not free yet');
+      await sleep(systemClock, journalPauseMilliseconds, signal);
+    }
+  }
+}
+
+/** Everything that works on this machine alone. */
+async function localParts(
+  config: AgentConfig,
+): Promise<
+  Pick<OrderDeps, 'backend' | 'artifacts' | 'sources' | 'staging' | 'nodeFacts' | 'bootID'>
+> {
+  const { hostRoot, kubeletDirectory, cgroupRoot, runtimeRoots, criuPath } = config;
+  const nodeFacts = nodeFactsOf(config.nodeName);
+  return {
+    backend: criuBackend({
+      ...{ criuPath, procRoot, hostRoot, cgroupRoot, runtimeRoots, kubeletDirectory },
+      ...{ holdLimitSeconds, clock: systemClock, storeDirectory: config.storeDirectory },
+      lockDirectory: join(config.stateDirectory, 'locks'),
+    }),
+    artifacts: storeArtifacts(dirStore(config.storeDirectory), nodeFacts),
+    sources: nodeSources({ procRoot, hostRoot, kubeletDirectory }),
+    staging: directoryStaging(join(config.stateDirectory, 'staging')),
+    nodeFacts,
+    bootID: await readBootID(),
+  };
+}
+
+/** One attempt at the Lease of a content; what it saw is kept between attempts, so that a dead holder's runs out. */
+function contentLease(config: AgentConfig, leases: LeaseDeps, holder: string): OrderDeps['lease'] {
+  const sightings: LeaseSightings = new Map();
+  return (content: PodSnapshotContent, signal) => {
+    const { name, uid } = content.metadata;
+    const request = {
+      namespace: config.namespace,
+      name: captureLeaseName(uid),
+      holder,
+      timing: captureLeaseTiming,
+      ownerReference: { apiVersion, kind: 'PodSnapshotContent', name, uid },
+      whenLapsed: 'wait',
+    } as const;
+    return tryAcquire(leases, request, sightings, signal);
+  };
+}
+
+const heartbeatRequest = (config: AgentConfig, holder: string): LeaseRequest => ({
+  namespace: config.namespace,
+  name: agentLeaseName(config.nodeName),
+  holder,
+  timing: captureLeaseTiming,
+  ownerReference: undefined,
+});
+
+/** An unusable CRIU does not end the agent: orders fail with the reason, deletions go on. The log says it at once. */
+function reportProbe(deps: OrderDeps, signal: AbortSignal): void {
+  deps.backend.probe(signal).then(
+    ({ usable, why, version }) => {
+      if (usable) deps.log.info({ version }, 'CRIU is usable');
+      else deps.log.error({ version, why }, 'CRIU is not usable: orders will fail in preflight');
+    },
+    (error: unknown) => deps.log.warn({ error: errorText(error) }, 'CRIU could not be probed'),
+  );
+}

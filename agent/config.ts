@@ -1,0 +1,94 @@
+import { hostname } from 'node:os';
+import * as z from 'zod';
+import { systemNamespace } from '../core/api/names.ts';
+import { Failure } from '../core/failure.ts';
+import { logLevels } from '../runtime/log.ts';
+
+const directory = z.string().startsWith('/', 'must be an absolute path');
+
+const environmentSchema = z.object({
+  NODE_NAME: z.string().min(1),
+  POD_NAME: z.string().min(1).default(hostname()),
+  POD_NAMESPACE: z.string().min(1).default(systemNamespace),
+  CRYOPOD_LOG_LEVEL: z.enum(logLevels).default('info'),
+  CRYOPOD_CRIU_PATH: z.string().min(1).default('/usr/sbin/criu'),
+  CRYOPOD_STATE_DIRECTORY: directory.default('/var/lib/cryopod'),
+  CRYOPOD_STORE_DIRECTORY: directory.default('/var/lib/cryopod-store'),
+  CRYOPOD_CGROUP_ROOT: directory.default('/host/sys/fs/cgroup'),
+  CRYOPOD_HOST_ROOT: directory.default('/proc/1/root'),
+  CRYOPOD_KUBELET_DIRECTORY: directory.default('/var/lib/kubelet'),
+  CRYOPOD_RUNTIME_ROOTS: z
+    .string()
+    .default('/var/lib/containerd,/var/lib/containers,/run/containerd')
+    .transform((text) => text.split(',').filter((root) => root !== ''))
+    .pipe(z.array(directory).min(1)),
+  CRYOPOD_HEALTH_PORT: z.coerce.number().int().min(0).max(65_535).default(8081),
+  CRYOPOD_METRICS_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
+  CRYOPOD_PARALLEL_DUMPS: z.coerce.number().int().min(1).max(64).default(1),
+});
+
+/** What an agent is told by its environment. Directories as the node names them, except those of the agent's own mounts. */
+export type AgentConfig = {
+  readonly nodeName: string;
+  readonly podName: string;
+  readonly namespace: string;
+  readonly logLevel: (typeof logLevels)[number];
+  readonly criuPath: string;
+  /** Journal, staging and locks; the same path in the agent and on the node. */
+  readonly stateDirectory: string;
+  readonly storeDirectory: string;
+  readonly cgroupRoot: string;
+  /** The node's root directory as the agent sees it. */
+  readonly hostRoot: string;
+  readonly kubeletDirectory: string;
+  readonly runtimeRoots: readonly string[];
+  /** 0: any free port. */
+  readonly healthPort: number;
+  readonly metricsPort: number;
+  readonly parallelDumps: number;
+};
+
+/** Environment to config. An empty variable counts as absent. Throws Failure 'terminal' naming each variable that is wrong. */
+export function parseConfig(environment: NodeJS.ProcessEnv): AgentConfig {
+  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const parsed = environmentSchema.safeParse(set);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new Failure('terminal', 'BadConfig', `wrong environment: ${issues.join('; ')}`);
+  }
+  const { data } = parsed;
+  return {
+    nodeName: data.NODE_NAME,
+    podName: data.POD_NAME,
+    namespace: data.POD_NAMESPACE,
+    logLevel: data.CRYOPOD_LOG_LEVEL,
+    criuPath: data.CRYOPOD_CRIU_PATH,
+    stateDirectory: data.CRYOPOD_STATE_DIRECTORY,
+    storeDirectory: data.CRYOPOD_STORE_DIRECTORY,
+    cgroupRoot: data.CRYOPOD_CGROUP_ROOT,
+    hostRoot: data.CRYOPOD_HOST_ROOT,
+    kubeletDirectory: data.CRYOPOD_KUBELET_DIRECTORY,
+    runtimeRoots: data.CRYOPOD_RUNTIME_ROOTS,
+    healthPort: data.CRYOPOD_HEALTH_PORT,
+    metricsPort: data.CRYOPOD_METRICS_PORT,
+    parallelDumps: data.CRYOPOD_PARALLEL_DUMPS,
+  };
+}
+
+/** What `--help` prints. */
+export const usage = `cryopod agent: captures the pods of one node. All settings come from the environment:
+
+  NODE_NAME                  this node, required
+  POD_NAME, POD_NAMESPACE    the agent's own pod (default: host name, ${systemNamespace})
+  CRYOPOD_LOG_LEVEL          ${logLevels.join(', ')} (default info)
+  CRYOPOD_CRIU_PATH          default /usr/sbin/criu
+  CRYOPOD_STATE_DIRECTORY    journal and staging, same path on the node (default /var/lib/cryopod)
+  CRYOPOD_STORE_DIRECTORY    where artifacts go (default /var/lib/cryopod-store)
+  CRYOPOD_CGROUP_ROOT        the node's cgroup mounts (default /host/sys/fs/cgroup)
+  CRYOPOD_HOST_ROOT          the node's root directory (default /proc/1/root)
+  CRYOPOD_KUBELET_DIRECTORY  as the node names it (default /var/lib/kubelet)
+  CRYOPOD_RUNTIME_ROOTS      where runtimes keep writable layers, comma separated
+  CRYOPOD_HEALTH_PORT        /healthz and /readyz (default 8081)
+  CRYOPOD_METRICS_PORT       /metrics (default 8080)
+  CRYOPOD_PARALLEL_DUMPS     dumps at a time on this node (default 1)
+`;

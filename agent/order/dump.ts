@@ -1,0 +1,136 @@
+import type { SourceState } from '../../core/api/stages.ts';
+import { errorText, Failure } from '../../core/failure.ts';
+import type { DumpResult, RunningCapture, SourceContainer } from '../capture/backend.ts';
+import { tellSnapshot } from './announce.ts';
+import { type FromPod, factsAtStart, intentOf, requestOf } from './begin.ts';
+import type { OrderDeps } from './deps.ts';
+import { type CaptureFacts, formatFacts } from './facts.ts';
+import { markSettled } from './settle.ts';
+import { pinOf, type Verdict, viewSource } from './source-check.ts';
+import { readPod } from './source-pod.ts';
+import { failedEnd, isInterruption, type WorkEnd, type WorkHooks, type WorkOrder } from './work.ts';
+
+/**
+ * Journal, freeze, dump, thaw. Undefined when the dump lies in staging, noted in the journal; else how the attempt ended without one.
+ * Whatever happens, the source runs, or its state is said to be unknown, when this resolves; it never rejects.
+ */
+export async function dump(
+  deps: OrderDeps,
+  order: WorkOrder,
+  from: FromPod,
+  target: SourceContainer,
+  hooks: WorkHooks,
+): Promise<WorkEnd | undefined> {
+  const { content } = order;
+  const { uid } = content.metadata;
+  const request = requestOf(deps, order, from, target);
+  const begun = factsAtStart(deps, order, from);
+  const startedAt = deps.clock.monotonicMilliseconds();
+  let running: RunningCapture | undefined;
+  try {
+    const { stagingDirectory } = request;
+    deps.journal.begin(intentOf(order, from, target.root, stagingDirectory, 'staging', begun));
+    await deps.staging.create(request.stagingDirectory);
+    hooks.stop.throwIfAborted();
+    hooks.enter('Freezing');
+    const note = `freezing container ${order.container} of pod ${from.pod.metadata.name}`;
+    tellSnapshot(deps.announce, content, { type: 'Normal', reason: 'Freezing', note });
+    running = await deps.backend.start(
+      request,
+      async (criu) => {
+        deps.journal.update(uid, { step: 'dumping', criu });
+        // The last moment at which turning back costs the source nothing.
+        hooks.stop.throwIfAborted();
+      },
+      hooks.stop,
+    );
+    await running.held();
+    hooks.stop.throwIfAborted();
+    const result = await running.release(hooks.stop);
+    hooks.thawed();
+    deps.metrics.froze(result.freezeMilliseconds);
+    deps.metrics.dumped(deps.clock.monotonicMilliseconds() - startedAt);
+    await noteDump(deps, uid, request.stagingDirectory, begun, result);
+    return undefined;
+  } catch (error) {
+    const why = hooks.stop.aborted ? hooks.stop.reason : error;
+    const end = await undo(deps, order, from, running, why);
+    hooks.thawed();
+    return end;
+  }
+}
+
+/**
+ * The dump is complete: from here a restarted agent publishes it instead of freezing the source again. Its files need not be on disk for
+ * that, only in the page cache of this boot; making them durable twice, here and in the store, would double the writes.
+ */
+async function noteDump(
+  deps: OrderDeps,
+  uid: string,
+  stagingDirectory: string,
+  begun: CaptureFacts,
+  result: DumpResult,
+): Promise<void> {
+  const files = [...(await deps.staging.files(stagingDirectory))];
+  const facts: CaptureFacts = { ...begun, dump: result, files };
+  deps.journal.update(uid, { step: 'dumped', facts: formatFacts(facts) });
+}
+
+/** Ends a dump that failed or was stopped: the source is thawed and seen to run before anything else is said. */
+async function undo(
+  deps: OrderDeps,
+  order: WorkOrder,
+  from: FromPod,
+  running: RunningCapture | undefined,
+  why: unknown,
+): Promise<WorkEnd> {
+  const { uid } = order.content.metadata;
+  const failure =
+    why instanceof Failure
+      ? why
+      : new Failure('terminal', 'CheckpointFailed', errorText(why), { cause: why });
+  const interrupted = isInterruption(failure);
+  const stopped =
+    interrupted || failure.reason === 'Cancelled' || failure.reason === 'DeadlineExceeded';
+  let sourceState: SourceState = running === undefined ? 'Untouched' : 'Running';
+  try {
+    await running?.abort(failure);
+    const left = deps.journal.find(uid);
+    if (left !== undefined) await markSettled(deps, left, interrupted ? 'spare' : 'count');
+  } catch (error) {
+    // The intent stays as it is, so the order is settled again before anything else happens to it.
+    sourceState = 'Unknown';
+    const fields = { contentUID: uid, error: errorText(error) };
+    deps.log.error(fields, 'the source was not seen to run on');
+  }
+  if (interrupted) return { end: 'interrupted' };
+  const lost = stopped ? undefined : await lostSource(deps, order, from);
+  if (lost === undefined) {
+    if (sourceState === 'Unknown') deps.metrics.violated('FailureNeverKillsSource');
+    return failedEnd(failure, 'CheckpointFailed', sourceState);
+  }
+  const message = `${lost.message}; ${failure.message}`;
+  return { end: 'failed', reason: lost.reason, message, sourceState: 'Unknown' };
+}
+
+/** A dump fails as well when its source was deleted, restarted or has ended: then that is the reason to tell. */
+async function lostSource(
+  deps: OrderDeps,
+  order: WorkOrder,
+  from: FromPod,
+): Promise<Verdict | undefined> {
+  try {
+    const pod = await readPod(deps, order.content, AbortSignal.timeout(lookLimitMilliseconds));
+    const view = viewSource(order.content, pod, pinOf(from.pod, order.container));
+    return view.state === 'lost' ? view : undefined;
+  } catch (error) {
+    deps.log.warn(
+      { error: errorText(error) },
+      'the source of a failed dump could not be looked at',
+    );
+    return undefined;
+  }
+}
+
+/** The reason is not worth more time than this: an API server that is away must not hold the order up. */
+const lookLimitMilliseconds = 2000;

@@ -1,0 +1,78 @@
+import type { ArtifactFacts } from '../artifact/config.ts';
+import { abandonPublish, deleteArtifact } from '../artifact/delete.ts';
+import { publishArtifact } from '../artifact/publish.ts';
+import type { PublishedArtifact } from '../artifact/published.ts';
+import { findPublished, readArtifact } from '../artifact/read.ts';
+import type { SnapshotStore } from '../store/store.ts';
+import type { Artifacts, PublishRequest } from './deps.ts';
+import type { Published } from './facts.ts';
+import type { NodeFacts } from './status.ts';
+
+/** The artifacts of a store. `node`: facts that go into each artifact; the same for every publish of one capture. */
+export function storeArtifacts(store: SnapshotStore, node: NodeFacts): Artifacts {
+  const published = (artifact: PublishedArtifact): Published => ({
+    digest: artifact.digest,
+    sizeBytes: artifact.sizeBytes,
+    storedBytes: artifact.storedBytes,
+    store: store.traits.name,
+  });
+  return {
+    checkWritable: (signal) => store.checkWritable(signal),
+    publish: async (request, signal) => {
+      const { dump, stagingDirectory, key, fence, beforeReference, onProgress } = request;
+      const facts = artifactFactsOf(request, node);
+      return published(
+        await publishArtifact({
+          ...{ store, dump, stagingDirectory, facts, key, fence },
+          ...{ beforeReference, onProgress, signal },
+        }),
+      );
+    },
+    find: async (key, signal) => {
+      const found = await findPublished(store, key, signal);
+      if (found === undefined) return undefined;
+      if (!found.complete) return 'damaged';
+      const { config } = await readArtifact(store, key, signal);
+      const freezes = config.containers.map((container) => container.freezeMilliseconds);
+      return {
+        published: published(found.artifact),
+        freezeMilliseconds: Math.max(0, ...freezes),
+      };
+    },
+    discard: async (key, stagingDirectory, signal) => {
+      await deleteArtifact(store, key, signal);
+      if (stagingDirectory !== undefined) await abandonPublish(store, stagingDirectory, signal);
+    },
+  };
+}
+
+/** What the artifact says besides the dump. Nothing in it may differ between two publishes of one capture: its digest depends on it. */
+function artifactFactsOf(request: PublishRequest, node: NodeFacts): ArtifactFacts {
+  const { content, facts } = request;
+  const { snapshotRef, source, afterCapture, tcp, waitForReady } = content.spec;
+  const container = source.podRef?.containers[0] ?? '';
+  const image = facts.images.find((candidate) => candidate.container === container);
+  const { name, architecture, kernelVersion, cpu } = node;
+  return {
+    contentUID: content.metadata.uid,
+    snapshot: {
+      namespace: snapshotRef.namespace,
+      name: snapshotRef.name,
+      uid: snapshotRef.uid ?? '',
+    },
+    pod: {
+      namespace: snapshotRef.namespace,
+      name: source.podRef?.name ?? '',
+      uid: source.podRef?.uid ?? '',
+    },
+    node: { name, architecture, kernelVersion, cpu },
+    network: facts.network,
+    options: { afterCapture, tcp, waitForReady },
+    container: {
+      name: container,
+      image: image?.image ?? '',
+      imageID: image?.imageID ?? '',
+      limits: facts.limits[container] ?? {},
+    },
+  };
+}
