@@ -4,10 +4,10 @@ import { kinds } from '../../core/api/kinds.ts';
 import { apiVersion } from '../../core/api/names.ts';
 import type { Clock } from '../../core/clock.ts';
 import { Failure, isFailure } from '../../core/failure.ts';
+import type { EventRecorder } from '../../runtime/events.ts';
 import type { Kube } from '../../runtime/kube-port.ts';
-import type { OwnWrites } from '../cache.ts';
-import type { EventSink } from '../events.ts';
 import type { Finding } from '../loop.ts';
+import type { OwnWrites } from '../own-writes.ts';
 import type { CheckpointAction, ObservedCheckpoint } from './observed.ts';
 import { snapshotObject } from './snapshot-object.ts';
 import { statusPatch } from './status-report.ts';
@@ -16,7 +16,7 @@ import { statusPatch } from './status-report.ts';
 export type CheckpointTargets = {
   readonly kube: Kube;
   readonly clock: Clock;
-  readonly events: EventSink;
+  readonly events: Pick<EventRecorder, 'record'>;
   readonly ownCheckpoints: OwnWrites<DynamoCheckpoint>;
 };
 

@@ -5,34 +5,23 @@ import { checkpointJobName, labels } from '../../core/api/names.ts';
 import { type PodSnapshot, parsePodSnapshot } from '../../core/api/pod-snapshot.ts';
 import { type Job, type Pod, parseJob } from '../../core/api/workload.ts';
 import type { Kube } from '../../runtime/kube-port.ts';
+import type { ObjectReader } from '../../runtime/object-cache.ts';
 import { cacheKey } from '../../runtime/raw-object.ts';
-import type { Cache, OwnWrites } from '../cache.ts';
+import type { OwnWrites } from '../own-writes.ts';
 import { isOwnedBy, ownerOf } from '../ownership.ts';
 import { parsedOrRetry, read } from '../read.ts';
 import { type CheckpointIDs, checkpointIDs } from './identity-hash.ts';
 import type { ObservedCheckpoint, Sighting } from './observed.ts';
 import { shapeJob } from './shape-job.ts';
 
-/** Index names of the caches that a checkpoint's observation reads. */
-export const checkpointIndexes = {
-  /** Checkpoints by `namespace/checkpointID`. */
-  id: 'id',
-  /** Checkpoints by UID. */
-  uid: 'uid',
-  /** Jobs and snapshots by the UID of the checkpoint that owns them. */
-  owner: 'owner',
-  /** Pods by the UID of their Job. */
-  job: 'job',
-} as const;
-
 /** What the observation of checkpoints reads. */
 export type CheckpointSources = {
   readonly kube: Kube;
-  readonly checkpoints: Cache<DynamoCheckpoint>;
+  readonly checkpoints: ObjectReader<DynamoCheckpoint, 'id' | 'uid'>;
   readonly ownCheckpoints: OwnWrites<DynamoCheckpoint>;
-  readonly jobs: Cache<Job>;
-  readonly pods: Cache<Pod>;
-  readonly snapshots: Cache<PodSnapshot>;
+  readonly jobs: ObjectReader<Job, 'owner'>;
+  readonly pods: ObjectReader<Pod, 'job'>;
+  readonly snapshots: ObjectReader<PodSnapshot, 'owner'>;
   /** The API server's time in milliseconds since the epoch. */
   readonly serverMilliseconds: () => number;
 };
@@ -100,7 +89,7 @@ function olderTwin(
   const age = ({ metadata }: DynamoCheckpoint): string =>
     `${metadata.creationTimestamp} ${metadata.uid}`;
   return sources.checkpoints
-    .byIndex(checkpointIndexes.id, index)
+    .byIndex('id', index)
     .find(
       (other) =>
         other.metadata.uid !== checkpoint.metadata.uid &&
@@ -117,7 +106,7 @@ function leftoverJobs(
 ): readonly Job[] {
   const { phase } = checkpoint.status;
   return sources.jobs
-    .byIndex(checkpointIndexes.owner, checkpoint.metadata.uid)
+    .byIndex('owner', checkpoint.metadata.uid)
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     .filter(({ metadata }) => phase === 'Ready' || phase === 'Failed' || metadata.name !== jobName);
 }
@@ -130,7 +119,7 @@ function sinceReady(sources: CheckpointSources, checkpoint: DynamoCheckpoint): n
 
 function podOf(sources: CheckpointSources, job: Job): Pod | undefined {
   return sources.pods
-    .byIndex(checkpointIndexes.job, job.metadata.uid)
+    .byIndex('job', job.metadata.uid)
     .find(({ metadata }) => metadata.deletionTimestamp === undefined);
 }
 
@@ -144,8 +133,7 @@ function foreign(
 ): Sighting<never> & { state: 'foreign' } {
   const owner = ownerOf(metadata, 'DynamoCheckpoint');
   const orphaned =
-    owner !== undefined &&
-    sources.checkpoints.byIndex(checkpointIndexes.uid, owner.uid).length === 0;
+    owner !== undefined && sources.checkpoints.byIndex('uid', owner.uid).length === 0;
   const leaving = metadata.deletionTimestamp !== undefined || orphaned;
   return { state: 'foreign', name: metadata.name, leaving };
 }
@@ -197,7 +185,7 @@ async function sightSnapshot(
     isOwnedBy(metadata, uid) &&
     (metadata.name === recorded ||
       (jobUID !== undefined && metadata.labels[labels.jobUID] === jobUID));
-  const cached = sources.snapshots.byIndex(checkpointIndexes.owner, uid).find(isCurrent);
+  const cached = sources.snapshots.byIndex('owner', uid).find(isCurrent);
   const settled =
     cached !== undefined &&
     (isTrue(cached.status.conditions, 'Ready') || isTrue(cached.status.conditions, 'Failed'));

@@ -35,9 +35,15 @@ const samePath = (left: string, right: string): boolean =>
 
 type Mount = NonNullable<TemplateContainer['volumeMounts']>[number];
 
-/** The mounts with exactly one at `mount.mountPath`. */
+/** The mounts with exactly one at `mount.mountPath`, in the place of the first that was there. */
 function withMount(mounts: readonly Mount[] | undefined, mount: Mount): Mount[] {
-  return [...(mounts ?? []).filter((other) => !samePath(other.mountPath, mount.mountPath)), mount];
+  const before = mounts ?? [];
+  const first = before.findIndex((other) => samePath(other.mountPath, mount.mountPath));
+  if (first < 0) return [...before, mount];
+  return before.flatMap((other, index) => {
+    if (index === first) return [mount];
+    return samePath(other.mountPath, mount.mountPath) ? [] : [other];
+  });
 }
 
 const hasMountAt = (container: TemplateContainer, path: string): boolean =>

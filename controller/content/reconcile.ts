@@ -2,10 +2,10 @@ import { kinds } from '../../core/api/kinds.ts';
 import { apiVersion, finalizers } from '../../core/api/names.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import { isFailure } from '../../core/failure.ts';
+import type { EventRecorder } from '../../runtime/events.ts';
 import type { Kube } from '../../runtime/kube-port.ts';
+import type { ObjectReader } from '../../runtime/object-cache.ts';
 import type { Next } from '../../runtime/reconciler.ts';
-import type { Cache } from '../cache.ts';
-import type { EventSink } from '../events.ts';
 import type { Heartbeats } from '../heartbeats.ts';
 import { reconcileWith } from '../loop.ts';
 import { decide } from './decide.ts';
@@ -14,8 +14,8 @@ import type { ContentAction, ObservedContent } from './observed.ts';
 /** What the reconcile of contents needs. */
 export type ContentDeps = {
   readonly kube: Kube;
-  readonly events: EventSink;
-  readonly contents: Cache<PodSnapshotContent>;
+  readonly events: Pick<EventRecorder, 'record'>;
+  readonly contents: ObjectReader<PodSnapshotContent, never>;
   readonly heartbeats: Heartbeats;
 };
 

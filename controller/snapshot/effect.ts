@@ -1,9 +1,9 @@
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { Clock } from '../../core/clock.ts';
+import type { EventRecorder } from '../../runtime/events.ts';
 import type { Kube } from '../../runtime/kube-port.ts';
-import type { OwnWrites } from '../cache.ts';
-import type { EventSink } from '../events.ts';
 import type { Finding } from '../loop.ts';
+import type { OwnWrites } from '../own-writes.ts';
 import type { SnapshotMemory } from './memory.ts';
 import type { ObservedSnapshot, SnapshotAction } from './observed.ts';
 
@@ -11,7 +11,7 @@ import type { ObservedSnapshot, SnapshotAction } from './observed.ts';
 export type SnapshotTargets = {
   readonly kube: Kube;
   readonly clock: Clock;
-  readonly events: EventSink;
+  readonly events: Pick<EventRecorder, 'record'>;
   readonly ownSnapshots: OwnWrites<PodSnapshot>;
   readonly memory: SnapshotMemory;
 };

@@ -8,8 +8,9 @@ import {
 import { parsePod } from '../../core/api/workload.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Kube } from '../../runtime/kube-port.ts';
-import type { Cache, OwnWrites } from '../cache.ts';
+import type { ObjectReader } from '../../runtime/object-cache.ts';
 import type { Heartbeats } from '../heartbeats.ts';
+import type { OwnWrites } from '../own-writes.ts';
 import { parsedOrRetry, read, readRaw } from '../read.ts';
 import type { SnapshotMemory } from './memory.ts';
 import { mirrorPatch } from './mirror.ts';
@@ -27,7 +28,7 @@ export type SnapshotSources = {
   readonly kube: Kube;
   readonly clock: Clock;
   readonly ownSnapshots: OwnWrites<PodSnapshot>;
-  readonly contents: Cache<PodSnapshotContent>;
+  readonly contents: ObjectReader<PodSnapshotContent, never>;
   readonly heartbeats: Heartbeats;
   readonly memory: SnapshotMemory;
   /** The API server's time in milliseconds since the epoch. */

@@ -1,11 +1,6 @@
 import type { Metadata } from '../core/api/metadata.ts';
+import type { ObjectReader } from '../runtime/object-cache.ts';
 import { cacheKey } from '../runtime/raw-object.ts';
-
-/** What a controller reads of a reflector: parsed objects by `namespace/name` and by index. May lag behind the API server. */
-export interface Cache<T> {
-  get(key: string): T | undefined;
-  byIndex(index: string, value: string): readonly T[];
-}
 
 type Stored = { readonly metadata: Metadata };
 
@@ -14,10 +9,10 @@ type Stored = { readonly metadata: Metadata };
  * version after that one is ours: as long as the cache still shows the old one, it has not seen our write yet.
  */
 export class OwnWrites<T extends Stored> {
-  readonly #cache: Cache<T>;
+  readonly #cache: Pick<ObjectReader<T, never>, 'get'>;
   readonly #written = new Map<string, { readonly basis: string; readonly object: T }>();
 
-  constructor(cache: Cache<T>) {
+  constructor(cache: Pick<ObjectReader<T, never>, 'get'>) {
     this.#cache = cache;
   }
 

@@ -1,0 +1,127 @@
+import { parseDynamoCheckpoint } from '../core/api/dynamo-checkpoint.ts';
+import { type Kind, kinds } from '../core/api/kinds.ts';
+import type { Metadata } from '../core/api/metadata.ts';
+import { labels } from '../core/api/names.ts';
+import { parsePodSnapshot } from '../core/api/pod-snapshot.ts';
+import type { PodSnapshotContent } from '../core/api/pod-snapshot-content.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../runtime/back-off.ts';
+import type { Kube } from '../runtime/kube-port.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import { cacheKey } from '../runtime/raw-object.ts';
+import { Reflector, type ReflectorOptions } from '../runtime/reflector.ts';
+import { followedBy } from './follow.ts';
+import {
+  checkpointIndexFunctions,
+  contentIndexFunctions,
+  jobIndexFunctions,
+  podIndexFunctions,
+  snapshotIndexFunctions,
+} from './indexes.ts';
+import { ownerOf } from './ownership.ts';
+import { parseSlimContent, parseSlimJob, parseSlimPod } from './parse-slim.ts';
+
+/** Where keys to look at go. */
+export type Wake = {
+  readonly checkpoint: (key: string) => void;
+  readonly snapshot: (key: string) => void;
+  readonly content: (key: string) => void;
+};
+
+/** What the reflectors need from the process. */
+export type CacheDeps = {
+  readonly kube: Kube;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+};
+
+/** Bookmarks come about every minute; two and a half of them missed is a dead connection. */
+const silenceMilliseconds = 150_000;
+
+type Given<T, Name extends string> = Pick<
+  ReflectorOptions<T, Name>,
+  'parse' | 'indexes' | 'onChange'
+>;
+
+function reflector<T, Name extends string>(
+  { metrics, ...deps }: CacheDeps,
+  kind: Kind,
+  labelSelector: string | undefined,
+  given: Given<T, Name>,
+): Reflector<T, Name> {
+  const made = new Reflector({
+    ...deps,
+    ...given,
+    silenceMilliseconds,
+    selection: labelSelector === undefined ? { kind } : { kind, labelSelector },
+    observer: metrics.reflectorObserver(kind.kind),
+  });
+  metrics.watchReflector(kind.kind, made);
+  return made;
+}
+
+const checkpointOwner = ({ metadata }: { readonly metadata: Metadata }): readonly string[] => {
+  const owner = ownerOf(metadata, 'DynamoCheckpoint');
+  return owner === undefined ? [] : [cacheKey(metadata.namespace ?? '', owner.name)];
+};
+
+/**
+ * The five copies of cluster state that the controller keeps. Of pods only those of checkpoint Jobs: the pod of a user's snapshot is read
+ * uncached when it is needed, and one that is not placed yet is looked at again and again, ever more rarely.
+ */
+export function controllerCaches(deps: CacheDeps, wake: Wake) {
+  const checkpoints = reflector(deps, kinds.dynamoCheckpoint, undefined, {
+    parse: parseDynamoCheckpoint,
+    indexes: checkpointIndexFunctions,
+    onChange: wake.checkpoint,
+  });
+  const ownersOfSnapshots = followedBy(checkpointOwner, wake.checkpoint);
+  const snapshots = reflector(deps, kinds.podSnapshot, undefined, {
+    parse: parsePodSnapshot,
+    indexes: snapshotIndexFunctions,
+    onChange: (key, snapshot) => {
+      wake.snapshot(key);
+      ownersOfSnapshots(key, snapshot);
+    },
+  });
+  const snapshotsOfContents = followedBy(
+    ({ spec }: PodSnapshotContent) => [cacheKey(spec.snapshotRef.namespace, spec.snapshotRef.name)],
+    wake.snapshot,
+  );
+  const contents = reflector(deps, kinds.podSnapshotContent, undefined, {
+    parse: parseSlimContent,
+    indexes: contentIndexFunctions,
+    onChange: (key, content) => {
+      wake.content(key);
+      snapshotsOfContents(key, content);
+    },
+  });
+  const jobs = reflector(deps, kinds.job, labels.checkpointID, {
+    parse: parseSlimJob,
+    indexes: jobIndexFunctions,
+    onChange: followedBy(checkpointOwner, wake.checkpoint),
+  });
+  const ownersOfPods = followedBy(({ metadata }: { readonly metadata: Metadata }) => {
+    const uid = metadata.labels[labels.owner] ?? '';
+    return checkpoints
+      .byIndex('uid', uid)
+      .map((owner) => cacheKey(owner.metadata.namespace ?? '', owner.metadata.name));
+  }, wake.checkpoint);
+  const pods = reflector(deps, kinds.pod, labels.checkpointSource, {
+    parse: parseSlimPod,
+    indexes: podIndexFunctions,
+    onChange: (key, pod) => {
+      ownersOfPods(key, pod);
+      for (const { metadata } of snapshots.byIndex('pod', key)) {
+        wake.snapshot(cacheKey(metadata.namespace ?? '', metadata.name));
+      }
+    },
+  });
+  return { checkpoints, snapshots, contents, jobs, pods };
+}
+
+/** All reflectors of the controller. */
+export type ControllerCaches = ReturnType<typeof controllerCaches>;

@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import { controllerLeaseName } from '../core/api/names.ts';
+import { systemClock } from '../core/clock.ts';
+import { createEventRecorder } from '../runtime/events.ts';
+import type { HeldLease } from '../runtime/held-lease.ts';
+import { type RunningHttpServer, serveHttp } from '../runtime/http-server.ts';
+import { connectKube } from '../runtime/kube.ts';
+import { leaderLeaseTiming } from '../runtime/lease-attempt.ts';
+import { runLeaderElected } from '../runtime/lease-lock.ts';
+import { createLog, type Log } from '../runtime/log.ts';
+import { createMetrics, type Metrics } from '../runtime/metrics.ts';
+import { runProgram, stopSignal } from '../runtime/process.ts';
+import { type ControllerCaches, controllerCaches, type Wake } from './caches.ts';
+import { type ControllerConfig, controllerConfig, usage } from './config.ts';
+import { leadership } from './lead.ts';
+
+const requestTimeoutMilliseconds = 10_000;
+const flushMilliseconds = 2_000;
+
+const nobody: Wake = { checkpoint: () => {}, snapshot: () => {}, content: () => {} };
+
+/** Serves the probes and the metrics. A replica that stands by is ready too: it could lead at once. */
+async function serve(
+  config: ControllerConfig,
+  metrics: Metrics,
+  caches: ControllerCaches,
+): Promise<readonly RunningHttpServer[]> {
+  let synced = false;
+  void Promise.all(Object.values(caches).map((cache) => cache.synced)).then(
+    () => {
+      synced = true;
+    },
+    () => {},
+  );
+  const health = await serveHttp({
+    host: '',
+    port: config.healthPort,
+    alive: () => ({ ok: true }),
+    ready: () =>
+      synced ? { ok: true } : { ok: false, why: 'the first lists are not complete yet' },
+  });
+  const numbers = await serveHttp({
+    host: '',
+    port: config.metricsPort,
+    metrics: metrics.registry,
+  });
+  return [health, numbers];
+}
+
+/** The controller: connects, fills its caches, waits for its turn to lead, leads until it is stopped or loses the lease. */
+async function control(config: ControllerConfig, log: Log, stop: AbortSignal): Promise<void> {
+  const clock = systemClock;
+  const random = Math.random;
+  const metrics = createMetrics();
+  const kube = await connectKube({
+    requestTimeoutMilliseconds,
+    userAgent: 'cryopod-controller/0.1.0',
+    clock,
+    onWarning: (text) => log.warn({ text }, 'the API server warns'),
+  });
+  const deps = { kube, clock, random, log, metrics };
+  const holder = `${config.podName}_${randomBytes(4).toString('hex')}`;
+  const events = createEventRecorder({
+    ...{ kube, clock, log },
+    controller: 'cryopod-controller',
+    instance: config.podName,
+    counted: metrics.eventCounted,
+  });
+  // Only who leads acts on changes; the caches are kept by every replica, so that taking over is quick.
+  let wake = nobody;
+  const caches = controllerCaches(deps, {
+    checkpoint: (key) => wake.checkpoint(key),
+    snapshot: (key) => wake.snapshot(key),
+    content: (key) => wake.content(key),
+  });
+  const ended = new AbortController();
+  const reflecting = Object.values(caches).map((cache) => cache.run(ended.signal));
+  const servers = await serve(config, metrics, caches);
+  log.info({ server: kube.server, ports: servers.map(({ port }) => port) }, 'started');
+  let held: HeldLease | undefined;
+  metrics.watchLease(controllerLeaseName, () => held);
+  const request = {
+    namespace: config.namespace,
+    name: controllerLeaseName,
+    holder,
+    timing: leaderLeaseTiming,
+    ownerReference: undefined,
+  };
+  const lead = async (lease: HeldLease, signal: AbortSignal): Promise<void> => {
+    held = lease;
+    log.info({ holder, fence: lease.fence }, 'leading');
+    await Promise.all(Object.values(caches).map((cache) => cache.synced));
+    const term = leadership({ ...deps, events, caches, namespace: config.namespace });
+    wake = term.wake;
+    try {
+      await term.run(signal);
+    } finally {
+      wake = nobody;
+    }
+  };
+  try {
+    await runLeaderElected({ kube, clock, random, log }, request, lead, stop);
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  } finally {
+    await events.flush(AbortSignal.timeout(flushMilliseconds));
+    ended.abort(new Error('the controller ends'));
+    await Promise.all([...reflecting, ...servers.map((server) => server.close())]);
+    kube.close();
+  }
+}
+
+async function main(): Promise<void> {
+  if (process.argv.includes('--help') || process.argv.includes('-h')) {
+    process.stdout.write(usage);
+    return;
+  }
+  const level = process.env.CRYOPOD_LOG_LEVEL === 'debug' ? 'debug' : 'info';
+  const early = createLog({ name: 'cryopod-controller', level });
+  await runProgram(early, async () => {
+    const config = controllerConfig(process.env);
+    const log = createLog({ name: 'cryopod-controller', level: config.logLevel });
+    await control(config, log, stopSignal(process, log));
+  });
+}
+
+await main();

@@ -1,0 +1,105 @@
+import { finalizers } from '../../core/api/names.ts';
+import { type Decision, sourceSentence } from '../../core/decision.ts';
+import {
+  act,
+  deadlineLeft,
+  type Found,
+  fail,
+  mirrorIntervalMilliseconds,
+  nothing,
+} from './deciding.ts';
+import type { ObservedSnapshot, SnapshotAction } from './observed.ts';
+
+/** Before there is an order. The UID comes first: a pod of that name that is another says nothing about the one meant. */
+export function unbound(observed: ObservedSnapshot): Decision<SnapshotAction> {
+  const { content, snapshot } = observed;
+  if (content.state === 'found') return bind(observed, content);
+  const untouched = sourceSentence(undefined);
+  if (snapshot.spec.cancel) return fail('Cancelled', `Cancelled before it began. ${untouched}`);
+  if (deadlineLeft(observed) <= 0) {
+    const seconds = snapshot.spec.deadlineSeconds;
+    return fail('DeadlineExceeded', `Not begun within ${seconds} s. ${untouched}`);
+  }
+  const { podRef, contentName } = snapshot.spec.source;
+  if (podRef === undefined) {
+    const message = `Waits for PodSnapshotContent ${contentName ?? ''} to be made.`;
+    return waitFor(observed, message);
+  }
+  return capture(observed, podRef);
+}
+
+function bind(observed: ObservedSnapshot, found: Found): Decision<SnapshotAction> {
+  const { name } = found.content.metadata;
+  if (!found.ours) {
+    const ref = found.content.spec.snapshotRef;
+    const message = `PodSnapshotContent ${name} belongs to PodSnapshot ${ref.namespace}/${ref.name} (${ref.uid ?? 'no UID'}).`;
+    return fail('ContentConflict', `${message} ${sourceSentence(undefined)}`);
+  }
+  if (!observed.snapshot.metadata.finalizers.includes(finalizers.snapshot)) {
+    return act({ do: 'addFinalizer' });
+  }
+  const { nodeName } = found.content.spec.source;
+  return {
+    ...act({ do: 'bind', contentName: name, nodeName }),
+    againAfterMilliseconds: mirrorIntervalMilliseconds,
+  };
+}
+
+/** Why the pod cannot be captured, or undefined. */
+function podVerdict(
+  observed: ObservedSnapshot,
+  podRef: {
+    readonly name: string;
+    readonly uid?: string | undefined;
+    readonly containers: readonly string[];
+  },
+): Decision<SnapshotAction> | undefined {
+  if (observed.pod.state !== 'found') {
+    return fail('SourcePodNotFound', `There is no pod ${podRef.name} in this namespace.`);
+  }
+  const { pod } = observed.pod;
+  if (podRef.uid !== undefined && podRef.uid !== pod.metadata.uid) {
+    const message = `Pod ${podRef.name} has UID ${pod.metadata.uid}, asked for is ${podRef.uid}: it was replaced.`;
+    return fail('StalePodReference', `${message} The pod was not touched.`);
+  }
+  const { phase } = pod.status;
+  if (pod.metadata.deletionTimestamp !== undefined || phase === 'Succeeded' || phase === 'Failed') {
+    const state =
+      pod.metadata.deletionTimestamp !== undefined ? 'being deleted' : `over (${phase})`;
+    return fail('SourcePodGone', `Pod ${podRef.name} is ${state}, nothing was captured.`);
+  }
+  const names = pod.spec.containers.map(({ name }) => name);
+  const absent = podRef.containers.filter((name) => !names.includes(name));
+  if (absent.length > 0) {
+    const message = `Pod ${podRef.name} has no container ${absent.join(', ')}; it has: ${names.join(', ')}.`;
+    return fail('InvalidTargetContainer', `${message} ${sourceSentence(undefined)}`);
+  }
+  return undefined;
+}
+
+function capture(
+  observed: ObservedSnapshot,
+  podRef: Parameters<typeof podVerdict>[1],
+): Decision<SnapshotAction> {
+  const verdict = podVerdict(observed, podRef);
+  if (verdict !== undefined || observed.pod.state !== 'found') return verdict ?? nothing;
+  const { pod, raw } = observed.pod;
+  if (pod.spec.nodeName === undefined) {
+    return waitFor(observed, `Pod ${podRef.name} has no node yet.`);
+  }
+  // The create answers with a finding, and the next round binds.
+  return observed.snapshot.metadata.finalizers.includes(finalizers.snapshot)
+    ? act({ do: 'createContent', raw, pod })
+    : act({ do: 'addFinalizer' });
+}
+
+/** Looks again more and more rarely: the pod of a checkpoint is watched, that of a user's snapshot is not. */
+function waitFor(observed: ObservedSnapshot, message: string): Decision<SnapshotAction> {
+  const pause = Math.min(30_000, Math.max(1_000, observed.ageMilliseconds / 10));
+  const againAfterMilliseconds = Math.max(1, Math.min(pause, deadlineLeft(observed)));
+  // A pod that is placed within a second, as most are, costs no write.
+  if (observed.ageMilliseconds < mirrorIntervalMilliseconds) {
+    return { actions: [], againAfterMilliseconds };
+  }
+  return { ...act({ do: 'wait', reason: 'WaitingForSchedule', message }), againAfterMilliseconds };
+}
