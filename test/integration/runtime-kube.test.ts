@@ -1,3 +1,4 @@
+import { copyFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kinds } from '../../core/api/kinds.ts';
 import { systemClock } from '../../core/clock.ts';
@@ -58,5 +59,44 @@ describe('a connection to a real API server', () => {
       reason: 'Invalid',
       message: expect.stringContaining('leaseDurationSeconds'),
     });
+  });
+
+  it('goes on with certificates that were replaced on disk', async () => {
+    const paths = {
+      certificate: `${bed.directory}/rotating.crt`,
+      key: `${bed.directory}/rotating.key`,
+    };
+    const become = async (user: string): Promise<void> => {
+      await copyFile(`${bed.directory}/pki/${user}.crt`, paths.certificate);
+      await copyFile(`${bed.directory}/pki/${user}.key`, paths.key);
+    };
+    await become('admin');
+    const kubeconfigPath = `${bed.directory}/rotating.kubeconfig`;
+    const config = {
+      clusters: [
+        { name: 'c', cluster: { server: bed.server, 'certificate-authority': bed.caPath } },
+      ],
+      users: [
+        { name: 'u', user: { 'client-certificate': paths.certificate, 'client-key': paths.key } },
+      ],
+      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'x',
+    };
+    await writeFile(kubeconfigPath, JSON.stringify(config));
+    const options = {
+      kubeconfigPath,
+      requestTimeoutMilliseconds: 10_000,
+      userAgent: 'cryopod-test/0',
+    };
+    const rotating = await connectKube(options);
+    const list = () => rotating.list({ kind: kinds.podSnapshot, limit: 1 }, never);
+    await list();
+    await become('scheduler');
+    await expect(list()).rejects.toMatchObject({
+      kind: 'terminal',
+      reason: 'Forbidden',
+      message: expect.stringContaining('system:kube-scheduler'),
+    });
+    rotating.close();
   });
 });

@@ -1,0 +1,325 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { kinds } from '../../core/api/kinds.ts';
+import { systemClock } from '../../core/clock.ts';
+import { createEventRecorder } from '../../runtime/events.ts';
+import { type ConnectedKube, connectKube } from '../../runtime/kube.ts';
+import type { RawObject } from '../../runtime/kube-port.ts';
+import { tryAcquire } from '../../runtime/lease-lock.ts';
+import { silentLog } from '../../runtime/log.ts';
+import { identityOf, recordAt } from '../../runtime/raw-object.ts';
+import { Reflector } from '../../runtime/reflector.ts';
+import { type Bed, downBed, upBed } from '../bed/bed.ts';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+
+const name = 'runtime-outage';
+const never = new AbortController().signal;
+const deadlineMilliseconds = 60_000;
+let bed: Bed;
+let proxy: FaultProxy;
+/** Straight to the server. */
+let direct: ConnectedKube;
+/** Through the proxy. */
+let kube: ConnectedKube;
+let counter = 0;
+let mark: string;
+
+beforeAll(async () => {
+  bed = await upBed({ name, nodes: 0 });
+  proxy = await startFaultProxy(bed, 'runtime');
+  const options = { requestTimeoutMilliseconds: 5_000, userAgent: 'cryopod-test/0' };
+  direct = await connectKube({ ...options, kubeconfigPath: bed.kubeconfigPath });
+  kube = await connectKube({ ...options, kubeconfigPath: proxy.kubeconfigPath });
+});
+afterAll(async () => {
+  kube.close();
+  direct.close();
+  await proxy.close();
+  await downBed(name);
+});
+beforeEach(() => {
+  proxy.setRule(() => undefined);
+  counter += 1;
+  mark = `case-${counter}`;
+});
+
+const key = (object: string) => ({
+  kind: kinds.lease,
+  namespace: 'default',
+  name: `${mark}-${object}`,
+});
+const create = (object: string, holderIdentity = 'one'): Promise<RawObject> => {
+  const metadata = { namespace: 'default', name: key(object).name, labels: { mark } };
+  return direct.create(
+    kinds.lease,
+    { metadata, spec: { holderIdentity } },
+    { dryRun: false },
+    never,
+  );
+};
+const change = (object: string, holderIdentity: string): Promise<RawObject> =>
+  direct.patch(key(object), '', { type: 'merge', body: { spec: { holderIdentity } } }, never);
+
+function reflect() {
+  const restarts: string[] = [];
+  const stop = new AbortController();
+  const reflector = new Reflector({
+    kube,
+    clock: systemClock,
+    random: Math.random,
+    log: silentLog,
+    observer: { listed: () => {}, restarted: (reason) => void restarts.push(reason) },
+    selection: { kind: kinds.lease, namespace: 'default', labelSelector: `mark=${mark}` },
+    parse: (raw) => ({ ok: true, value: raw }),
+    onChange: () => {},
+    indexes: {},
+    silenceMilliseconds: 150_000,
+  });
+  const running = reflector.run(stop.signal);
+  const holders = (): string =>
+    reflector
+      .list()
+      .map(
+        (raw) =>
+          `${identityOf(raw).name.slice(mark.length + 1)}=${recordAt(raw, 'spec').holderIdentity}`,
+      )
+      .sort()
+      .join(' ');
+  const holdersBecome = (wanted: string): Promise<true> =>
+    bed.waitFor(
+      `the cache shows ${wanted}, not ${holders()}`,
+      async () => (holders() === wanted ? true : undefined),
+      deadlineMilliseconds,
+    );
+  const end = async (): Promise<void> => {
+    stop.abort(new Error('the test is over'));
+    await running;
+  };
+  return { reflector, restarts, holdersBecome, end };
+}
+
+it('has the right cache again after the API server was killed and started', async () => {
+  await create('a');
+  await create('b');
+  const { reflector, restarts, holdersBecome, end } = reflect();
+  await reflector.synced;
+  await bed.kill('apiserver');
+  await bed.waitFor('the loss is noticed', async () => restarts[0], deadlineMilliseconds);
+  await bed.start('apiserver');
+  await change('a', 'two');
+  await direct.delete(key('b'), {}, never);
+  await create('c');
+  await holdersBecome('a=two c=one');
+  expect(restarts).toContain('ConnectionFailed');
+  await end();
+});
+
+it('lists again when the server no longer knows the version it watched from', async () => {
+  await create('a');
+  const { reflector, restarts, holdersBecome, end } = reflect();
+  await reflector.synced;
+  await bed.waitFor(
+    'the stream',
+    async () => (reflector.state === 'streaming' ? true : undefined),
+    5_000,
+  );
+  proxy.setRule(({ query }) => (query.get('watch') === 'true' ? 'hang' : undefined));
+  proxy.cut();
+  await create('b');
+  await change('a', 'two');
+  // A new server remembers no history: the version of before is too old for it.
+  await bed.kill('apiserver');
+  await bed.start('apiserver');
+  await create('c');
+  proxy.setRule(() => undefined);
+  await holdersBecome('a=two b=one c=one');
+  expect(restarts).toContain('Expired');
+  await change('a', 'three');
+  await holdersBecome('a=three b=one c=one');
+  await end();
+});
+
+it('honours Retry-After of 429 and gets through 500', async () => {
+  await create('a');
+  const lists: number[] = [];
+  proxy.setRule(({ query, path }) => {
+    if (!path.endsWith('/leases') || query.get('watch') === 'true') return undefined;
+    lists.push(systemClock.monotonicMilliseconds());
+    if (lists.length === 1) return { code: 429, retryAfterSeconds: 2 };
+    return lists.length === 2 ? { code: 500 } : undefined;
+  });
+  const { restarts, holdersBecome, end } = reflect();
+  await holdersBecome('a=one');
+  expect(restarts).toEqual(['Http429', 'Http500']);
+  expect((lists[1] ?? 0) - (lists[0] ?? 0)).toBeGreaterThanOrEqual(2000);
+  await end();
+});
+
+it('goes on with the stream where it broke', async () => {
+  const { reflector, holdersBecome, restarts, end } = reflect();
+  await reflector.synced;
+  for (const holder of ['one', 'two', 'three']) {
+    await (holder === 'one' ? create('a') : change('a', holder));
+    await holdersBecome(`a=${holder}`);
+    proxy.cut();
+  }
+  await create('b');
+  await holdersBecome('a=three b=one');
+  expect(restarts.filter((reason) => reason !== 'Closed')).not.toHaveLength(0);
+  await end();
+});
+
+it('finds out what became of a write whose answer was lost', async () => {
+  const timing = {
+    durationMilliseconds: 3_000,
+    renewDeadlineMilliseconds: 2_000,
+    renewEveryMilliseconds: 500,
+    retryMilliseconds: 200,
+  };
+  const request = {
+    namespace: 'default',
+    name: `${mark}-lease`,
+    timing,
+    ownerReference: undefined,
+  };
+  const deps = { kube, clock: systemClock, random: Math.random, log: silentLog };
+  const attempt = (): ReturnType<typeof tryAcquire> =>
+    tryAcquire(deps, { ...request, holder: 'one', whenLapsed: 'lose' }, new Map(), never);
+  proxy.setRule(({ method }) => (method === 'POST' ? 'lose-answer' : undefined));
+  await expect(attempt()).rejects.toMatchObject({ kind: 'retry', reason: 'ConnectionFailed' });
+  const won = await attempt();
+  expect(won).toMatchObject({ held: true, lease: { fence: 1 } });
+  if (won.held) await won.lease.release();
+});
+
+it('gives up a request that gets no answer, and one that is no longer wanted', async () => {
+  proxy.setRule(() => 'hang');
+  const impatient = await connectKube({
+    kubeconfigPath: proxy.kubeconfigPath,
+    requestTimeoutMilliseconds: 300,
+    userAgent: 'cryopod-test/0',
+  });
+  const timedOut = impatient.get(key('a'), never);
+  await expect(timedOut).rejects.toMatchObject({ kind: 'retry', reason: 'Timeout' });
+  const reason = new Error('no longer wanted');
+  const abort = new AbortController();
+  const unwanted = kube.get(key('a'), abort.signal);
+  abort.abort(reason);
+  await expect(unwanted).rejects.toBe(reason);
+  impatient.close();
+});
+
+it('hands a lease over from a holder that is cut off, never to be held by both', async () => {
+  const timing = {
+    durationMilliseconds: 3_000,
+    renewDeadlineMilliseconds: 2_000,
+    renewEveryMilliseconds: 500,
+    retryMilliseconds: 200,
+  };
+  const request = {
+    namespace: 'default',
+    name: `${mark}-lease`,
+    timing,
+    ownerReference: undefined,
+  };
+  const clock = systemClock;
+  const common = { clock, random: Math.random, log: silentLog };
+  const acquire = (
+    through: ConnectedKube,
+    holder: string,
+    sightings: Parameters<typeof tryAcquire>[2],
+  ) =>
+    tryAcquire(
+      { ...common, kube: through },
+      { ...request, holder, whenLapsed: 'wait' },
+      sightings,
+      never,
+    );
+  const one = await acquire(kube, 'one', new Map());
+  if (!one.held) throw new Error(one.message);
+  const sightings = new Map();
+  const second = () => acquire(direct, 'two', sightings);
+  expect(await second()).toMatchObject({ held: false, heldBy: 'one' });
+  proxy.setRule(() => 'drop');
+  const cutOffAt = clock.monotonicMilliseconds();
+  const two = await bed.waitFor(
+    'the other takes over',
+    async () => {
+      const tried = await second();
+      return tried.held ? tried.lease : undefined;
+    },
+    deadlineMilliseconds,
+  );
+  expect(one.lease.current()).toBe(false);
+  expect(clock.monotonicMilliseconds() - cutOffAt).toBeGreaterThan(2_000);
+  expect(two.fence).toBe(one.lease.fence + 1);
+  proxy.setRule(() => undefined);
+  await expect(one.lease.confirm(never)).rejects.toMatchObject({ kind: 'fenced' });
+  await two.confirm(never);
+  await two.release();
+});
+
+it('goes on with a lease that lapsed while the server was away, when nobody took it', async () => {
+  const timing = {
+    durationMilliseconds: 1_000,
+    renewDeadlineMilliseconds: 700,
+    renewEveryMilliseconds: 300,
+    retryMilliseconds: 100,
+  };
+  const request = {
+    namespace: 'default',
+    name: `${mark}-lease`,
+    timing,
+    ownerReference: undefined,
+  };
+  const deps = { kube, clock: systemClock, random: Math.random, log: silentLog };
+  const won = await tryAcquire(
+    deps,
+    { ...request, holder: 'one', whenLapsed: 'wait' },
+    new Map(),
+    never,
+  );
+  if (!won.held) throw new Error(won.message);
+  await bed.kill('apiserver');
+  const lapsed = async (): Promise<true | undefined> => (won.lease.current() ? undefined : true);
+  await bed.waitFor('the lease lapses', lapsed, deadlineMilliseconds);
+  await bed.start('apiserver');
+  await won.lease.confirm(never);
+  expect(won.lease.current()).toBe(true);
+  expect(won.lease.lost.aborted).toBe(false);
+  await won.lease.release();
+});
+
+it('records events of namespaced and cluster-scoped objects, equal ones as one with a count', async () => {
+  const outcomes: string[] = [];
+  const recorder = createEventRecorder({
+    kube,
+    clock: systemClock,
+    log: silentLog,
+    controller: 'cryopod-controller',
+    instance: 'cryopod-controller-0',
+    counted: (outcome) => void outcomes.push(outcome),
+  });
+  const event = {
+    type: 'Warning',
+    reason: 'StorageFull',
+    action: 'Publish',
+    note: 'no space',
+  } as const;
+  const common = { apiVersion: 'nvidia.com/v1alpha1', name: `${mark}-object`, uid: mark };
+  const snapshot = { ...common, kind: 'PodSnapshot', namespace: 'default' };
+  const content = { ...common, kind: 'PodSnapshotContent', namespace: '' };
+  for (let count = 0; count < 2; count += 1) {
+    recorder.record({ ...event, regarding: snapshot });
+    recorder.record({ ...event, regarding: content });
+  }
+  await recorder.flush(never);
+  expect(outcomes).toEqual(['written', 'written', 'counted', 'counted']);
+  const stored = await bed.kubectl(['get', 'events.events.k8s.io', '-n', 'default', '-o', 'json']);
+  const items: RawObject[] = JSON.parse(stored).items;
+  const ours = items.filter((item) => recordAt(item, 'regarding').uid === mark);
+  expect(ours.map((item) => recordAt(item, 'regarding').kind).sort()).toEqual([
+    'PodSnapshot',
+    'PodSnapshotContent',
+  ]);
+  for (const item of ours) expect(item.series).toMatchObject({ count: 2 });
+});
