@@ -55,9 +55,7 @@ const revision = (image: BuiltImage): string => basename(image.archive, '.tar');
 
 async function installShim(bed: Bed, log: (line: string) => void): Promise<void> {
   const library = await buildShim();
-  await Promise.all(
-    bed.nodes.map(async (name) => placeShim(library, bed.node(name).rootPath)),
-  );
+  await Promise.all(bed.nodes.map(async (name) => placeShim(library, bed.node(name).rootPath)));
   log("root lacks CAP_SYS_RESOURCE here: the agents' criu runs with the bed's prlimit shim");
 }
 

@@ -1,4 +1,5 @@
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withLock } from '../lock.ts';
 import { cacheDirectory } from '../paths.ts';
@@ -42,21 +43,41 @@ export async function allImages(options: BuildOptions): Promise<readonly BuiltIm
 
 async function buildImage(recipe: Recipe, options: BuildOptions): Promise<BuiltImage> {
   const directory = join(cacheDirectory(), 'images');
-  const archive = await archivePath(directory, recipe);
-  if (await exists(archive)) return { name: recipe.image, archive };
+  const cached = await archivePath(directory, recipe);
+  if (await reuse(cached)) return { name: recipe.image, archive: cached };
   await mkdir(directory, { recursive: true });
-  await withLock(join(directory, '.lock'), lockWaitMs, options.log, async () => {
-    if (await exists(archive)) return; // whoever held the lock has made it
-    const started = performance.now();
-    options.log(`image ${recipe.image}: ${await reason(directory, recipe)}`);
+  const archive = await withLock(join(directory, '.lock'), lockWaitMs, options.log, async () => {
     const buildah = await openBuildah(join(directory, 'buildah'));
     const settings = await machineSettings(process.env);
-    await build(recipe, archive, { buildah, directory, settings, log: options.log });
-    await prune(directory, recipe);
-    const elapsed = ((performance.now() - started) / 1000).toFixed(1);
-    options.log(`image ${recipe.image}: built, ${elapsed} s`);
+    const workshop = { buildah, directory, settings, log: options.log };
+    const wanted = await archivePath(directory, recipe);
+    if (await reuse(wanted)) return wanted; // whoever held the lock before has made it
+    await buildInto(wanted, recipe, workshop);
+    if (wanted === (await archivePath(directory, recipe))) return wanted;
+    options.log(`image ${recipe.image}: its sources changed during the build`);
+    // Which of the edits are in it nobody knows: good enough to go on with, but never to be found by a digest.
+    const unnamed = join(directory, `${recipe.slug}-${randomBytes(8).toString('hex')}.tar`);
+    await rename(wanted, unnamed);
+    return unnamed;
   });
   return { name: recipe.image, archive };
+}
+
+/** Whether the archive is there; then it counts as used now, for what is kept longest. */
+const reuse = (path: string): Promise<boolean> =>
+  utimes(path, new Date(), new Date()).then(
+    () => true,
+    () => false,
+  );
+
+async function buildInto(archive: string, recipe: Recipe, workshop: Workshop): Promise<void> {
+  const { directory, log } = workshop;
+  const started = performance.now();
+  log(`image ${recipe.image}: ${await reason(directory, recipe)}`);
+  await build(recipe, archive, workshop);
+  await prune(directory, recipe);
+  const elapsed = ((performance.now() - started) / 1000).toFixed(1);
+  log(`image ${recipe.image}: built, ${elapsed} s`);
 }
 
 async function archivePath(directory: string, recipe: Recipe): Promise<string> {
@@ -69,12 +90,6 @@ async function archivePath(directory: string, recipe: Recipe): Promise<string> {
   ]);
   return join(directory, `${recipe.slug}-${digest}.tar`);
 }
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 async function archivesOf(directory: string, recipe: Recipe): Promise<readonly string[]> {
   const pattern = new RegExp(`^${recipe.slug}-[0-9a-f]{16}\\.tar$`);
