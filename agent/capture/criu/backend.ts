@@ -82,7 +82,7 @@ async function startDump(
   const source = await readSource(options.procRoot, root, options.runtimeRoots);
   const mounts = planMounts(source.mounts);
   const stoppedBefore = (await readMembers(options.procRoot, root))
-    .filter((member) => member.stopped)
+    .filter((member) => member.state === 'stopped')
     .map(({ pid, startTicks }) => ({ pid, startTicks }));
   await prepareStaging(request.stagingDirectory, stoppedBefore);
   await mkdir(options.lockDirectory, { recursive: true, mode: 0o700 });

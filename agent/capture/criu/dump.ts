@@ -118,6 +118,10 @@ export class CriuDump implements RunningCapture {
     const { exitCode } = await this.#request.launched.ended;
     const monotonic = this.#deps.clock.monotonicMilliseconds();
     try {
+      // CRIU never ran: whatever stops the source now is somebody else's capture, which looks after it.
+      if (exitCode === launchExitCodes.locked || exitCode === launchExitCodes.neverStarted) {
+        return { exitCode, monotonic, sourceRuns: true, stopped: [] };
+      }
       const outcome = await ensureRunning(
         { ...this.#deps, sendSignal },
         this.#request.root,

@@ -3,8 +3,8 @@ import type { ProcessIdentity } from '../../proc/identity.ts';
 import { listProc, readProc, readStatus, readTree } from '../../proc/process-table.ts';
 import { parseStat } from '../../proc/process-text.ts';
 
-/** A process of the source and whether it (any thread of it) does not run: `T` stopped by a signal, `t` by a tracer. */
-export type Member = ProcessIdentity & { readonly stopped: boolean };
+/** A process of the source. `stopped` by a signal (SIGSTOP, a shell's job control), `traced`: a tracer holds it or a thread of it. */
+export type Member = ProcessIdentity & { readonly state: 'running' | 'stopped' | 'traced' };
 
 /** Every live process of the tree with its state now. */
 export async function readMembers(
@@ -16,18 +16,19 @@ export async function readMembers(
     tree.map(async ({ pid, startTicks }) => ({
       pid,
       startTicks,
-      stopped: await hasStoppedThread(procRoot, pid),
+      state: await stateOf(procRoot, pid),
     })),
   );
 }
 
-async function hasStoppedThread(procRoot: string, pid: number): Promise<boolean> {
+async function stateOf(procRoot: string, pid: number): Promise<Member['state']> {
+  const letters = new Set<string | undefined>();
   for (const thread of await listProc(`${procRoot}/${pid}/task`)) {
     const text = await readProc(`${procRoot}/${pid}/task/${thread}/stat`);
-    const state = text === undefined ? undefined : parseStat(text)?.state;
-    if (state === 'T' || state === 't') return true;
+    letters.add(text === undefined ? undefined : parseStat(text)?.state);
   }
-  return false;
+  if (letters.has('t')) return 'traced';
+  return letters.has('T') ? 'stopped' : 'running';
 }
 
 /** What became of the source after a capture. */
@@ -58,7 +59,9 @@ export async function ensureRunning(
   const giveUpAt = deps.clock.monotonicMilliseconds() + giveUpAfterMilliseconds;
   for (;;) {
     const members = await readMembers(deps.procRoot, root);
-    const wrong = members.filter((member) => member.stopped && !isIn(stoppedBefore, member));
+    const wrong = members.filter(
+      (member) => member.state !== 'running' && !isIn(stoppedBefore, member),
+    );
     const late = deps.clock.monotonicMilliseconds() >= giveUpAt;
     if (wrong.length === 0 || late) {
       return {

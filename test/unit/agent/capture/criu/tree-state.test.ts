@@ -44,8 +44,8 @@ test('the tree is the root and its descendants, a stop of any thread counts, zom
   put(12, 11, ['Z']);
   put(13, 1, ['T']);
   expect(await readMembers(procRoot, root)).toEqual([
-    { pid: 10, startTicks: 100, stopped: false },
-    { pid: 11, startTicks: 110, stopped: true },
+    { pid: 10, startTicks: 100, state: 'running' },
+    { pid: 11, startTicks: 110, state: 'traced' },
   ]);
 });
 

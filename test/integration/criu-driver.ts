@@ -1,0 +1,89 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import * as z from 'zod';
+import { criuBackend } from '../../agent/capture/criu/backend.ts';
+import { resolveContainers } from '../../agent/capture/resolve.ts';
+import { systemClock } from '../../core/clock.ts';
+import { Failure } from '../../core/failure.ts';
+
+/** Runs inside a node in place of the agent: one capture, told by argv, each event a JSON line on stdout. */
+const identity = z.object({ pid: z.number(), startTicks: z.number() });
+const orders = z.object({
+  containerID: z.string(),
+  podUID: z.string(),
+  stagingDirectory: z.string(),
+  holdLimitSeconds: z.number().default(60),
+  criuPath: z.string().default('/usr/sbin/criu'),
+  /** Where this process ends itself with SIGKILL (or stops itself), as a crash would. */
+  dieAt: z.enum(['never', 'begin', 'dumping', 'held', 'releasing', 'stopInHold']).default('never'),
+  abortAt: z.enum(['never', 'dumping', 'held']).default('never'),
+  only: z.enum(['capture', 'preflight', 'settle']).default('capture'),
+  settle: z.object({ criu: identity, source: identity }).optional(),
+});
+
+const order = orders.parse(JSON.parse(process.argv[2] ?? '{}'));
+const signal = new AbortController().signal;
+const say = (event: string, facts: object = {}): void => {
+  process.stdout.write(`${JSON.stringify({ event, ...facts })}\n`);
+};
+const die = (at: string): void => {
+  if (order.dieAt === at) process.kill(process.pid, 'SIGKILL');
+};
+const cancelled = new Failure('terminal', 'Cancelled', 'cancelled by the test');
+
+const backend = criuBackend({
+  criuPath: order.criuPath,
+  procRoot: '/proc',
+  hostRoot: '',
+  cgroupRoot: '/sys/fs/cgroup',
+  runtimeRoots: ['/var/lib/containerd'],
+  kubeletDirectory: '/var/lib/kubelet',
+  lockDirectory: '/var/lib/cryopod/locks',
+  storeDirectory: undefined,
+  holdLimitSeconds: order.holdLimitSeconds,
+  clock: systemClock,
+});
+
+async function capture(): Promise<void> {
+  const named = [{ name: 'main', containerID: order.containerID }];
+  const [container] = await resolveContainers('/proc', named);
+  if (container === undefined) throw new Error('nothing resolved');
+  mkdirSync(order.stagingDirectory, { recursive: true, mode: 0o700 });
+  writeFileSync(`${order.stagingDirectory}.pid`, String(process.pid));
+  const { podUID, stagingDirectory } = order;
+  const request = { container, podUID, stagingDirectory };
+  say('preflight', await backend.preflight(request, signal));
+  if (order.only === 'preflight') return;
+  const running = await backend.start(
+    request,
+    async (criu) => {
+      say('process', { criu, source: container.root });
+      die('begin');
+    },
+    signal,
+  );
+  if (order.abortAt === 'dumping') return aborted(running.abort(cancelled));
+  if (order.dieAt === 'dumping') setTimeout(() => die('dumping'), 30);
+  await running.held();
+  say('held');
+  die('held');
+  if (order.dieAt === 'stopInHold') process.kill(process.pid, 'SIGSTOP');
+  if (order.abortAt === 'held') return aborted(running.abort(cancelled));
+  if (order.dieAt === 'releasing') setTimeout(() => die('releasing'), 3);
+  say('released', { result: await running.release(signal) });
+}
+
+async function aborted(end: Promise<void>): Promise<void> {
+  await end;
+  say('aborted');
+}
+
+try {
+  if (order.settle === undefined) await capture();
+  else {
+    const left = { ...order.settle, stagingDirectory: order.stagingDirectory };
+    say('settled', await backend.settle(left, signal));
+  }
+} catch (error) {
+  if (!(error instanceof Failure)) throw error;
+  say('failed', { kind: error.kind, reason: error.reason, message: error.message });
+}
