@@ -46,7 +46,7 @@ test('a link in place of a directory is refused', async () => {
   expect(readdirSync(join(base, 'elsewhere'))).toEqual([]);
 });
 
-test('a link above the workload, in the base, is the node\'s own and is followed', async () => {
+test("a link above the workload, in the base, is the node's own and is followed", async () => {
   mkdirSync(join(base, 'real/a'), { recursive: true });
   symlinkSync(join(base, 'real'), join(base, 'link'));
   await writeSentinel({ base: join(base, 'link'), below: ['a'] }, 'done', 'text');

@@ -26,11 +26,12 @@ test('nothing of our environment reaches the program', async () => {
   process.env.CRYOPOD_SECRET = 'x';
   const result = await run(['env'], { signal, environment: { A: 'b' } });
   delete process.env.CRYOPOD_SECRET;
-  expect(result.stdout.split('\n').filter(Boolean).map((line) => line.split('=')[0])).toEqual([
-    'PATH',
-    'LC_ALL',
-    'A',
-  ]);
+  expect(
+    result.stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => line.split('=')[0]),
+  ).toEqual(['PATH', 'LC_ALL', 'A']);
 });
 
 test('stdin is given, and empty when not', async () => {
