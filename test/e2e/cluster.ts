@@ -80,11 +80,16 @@ export function waitForEnd(
 export const logsOf = (bed: Bed, namespace: string, pod: string): Promise<string> =>
   bed.kubectl(['logs', pod, '-n', namespace]);
 
-/** The last `tick N token=T` line of the counter workload. */
-export function lastTick(
-  log: string,
-): { readonly count: number; readonly token: string } | undefined {
-  const match = [...log.matchAll(/^tick (\d+) token=([0-9a-f]+)/gm)].at(-1);
-  if (match === undefined) return undefined;
-  return { count: Number(match[1]), token: String(match[2]) };
-}
+export type Tick = { readonly count: number; readonly token: string };
+
+const ticks = (log: string): readonly Tick[] =>
+  [...log.matchAll(/^tick (\d+) token=([0-9a-f]+)/gm)].map((match) => ({
+    count: Number(match[1]),
+    token: String(match[2]),
+  }));
+
+/** The first `tick N token=T` line of the counter workload in a log. */
+export const firstTick = (log: string): Tick | undefined => ticks(log).at(0);
+
+/** The last one. */
+export const lastTick = (log: string): Tick | undefined => ticks(log).at(-1);

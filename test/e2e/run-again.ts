@@ -90,6 +90,7 @@ tar -tf $tar | { grep -E '(^|/)\\.wh\\.' || true; } | while read -r entry; do
   rm -rf "$root/$(dirname "$entry")/\${name#.wh.}"
 done
 tar --xattrs --xattrs-include='*' --numeric-owner -C $root $excludes --exclude='.wh.*' --overwrite -xf $tar
+for volume in $3/*.tar; do [ -e "$volume" ] && tar --numeric-owner -C $root/dev/shm -xf "$volume"; done; true
 `;
 
 /** Restores and returns once CRIU has said that the tree runs; throws with the end of its log otherwise. */
@@ -141,6 +142,7 @@ export async function runAgain(run: RunAgain): Promise<void> {
     `${directory}/apply.sh`,
     pid,
     `${directory}/artifact/rootfs.tar`,
+    `${directory}/artifact/volumes`,
   ]);
   if (applied.exitCode !== 0) throw new Error(`writable layer: ${applied.stderr}`);
   const inherit = [1, 2]
@@ -174,6 +176,14 @@ export async function runAgain(run: RunAgain): Promise<void> {
 async function busyboxPath(): Promise<string> {
   const { busyboxBinary } = await import('../bed/base-images.ts');
   return busyboxBinary();
+}
+
+/** A small file of the captured writable layer, as the artifact has it. */
+export async function readCapturedFile(run: RunAgain, path: string): Promise<string> {
+  const layer = `${snapDirectory(run)}/artifact/rootfs.tar`;
+  const read = await run.bed.node(run.node).exec(['tar', '--wildcards', '-xOf', layer, `*${path}`]);
+  if (read.exitCode !== 0) throw new Error(`${path} of the writable layer: ${read.stderr}`);
+  return read.stdout;
 }
 
 /** Removes the placeholder and its files. */
