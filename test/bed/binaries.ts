@@ -89,7 +89,7 @@ async function make(
   architecture: 'amd64' | 'arm64',
   log: Log,
 ): Promise<void> {
-  const aside = `${folder}.${process.pid}`;
+  const aside = `${folder}.making`; // the lock is held: whatever is there is of a run that died
   await rm(aside, { recursive: true, force: true });
   await mkdir(aside, { recursive: true });
   try {
