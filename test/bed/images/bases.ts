@@ -147,4 +147,5 @@ export const buildArgs = (buildah: Buildah): readonly string[] => [
   '--network=host',
   '--pull-never',
   '--layers',
+  '--force-rm',
 ];

@@ -50,6 +50,8 @@ async function buildImage(recipe: Recipe, options: BuildOptions): Promise<BuiltI
     const buildah = await openBuildah(join(directory, 'buildah'));
     const settings = await machineSettings(process.env);
     const workshop = { buildah, directory, settings, log: options.log };
+    // Working containers of a build that was killed; with the lock held, nobody uses one.
+    await buildah.run(['rm', '--all'], join(directory, 'buildah.log'));
     const wanted = await archivePath(directory, recipe);
     if (await reuse(wanted)) return wanted; // whoever held the lock before has made it
     await buildInto(wanted, recipe, workshop);

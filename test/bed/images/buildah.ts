@@ -22,9 +22,18 @@ export async function openBuildah(directory: string): Promise<Buildah> {
   const command = async (driver: string, args: readonly string[], logPath: string) => {
     const roots = ['--root', join(directory, `store-${driver}`)];
     const log = { file: logPath, append: true } as const;
+    // In a mount namespace of its own: what a killed build had mounted goes with it.
     const result = await execa(
-      'buildah',
-      [...roots, '--runroot', join(directory, 'run', boot), ...args],
+      'unshare',
+      [
+        '--mount',
+        '--propagation=private',
+        'buildah',
+        ...roots,
+        '--runroot',
+        join(directory, 'run', boot),
+        ...args,
+      ],
       {
         env: { STORAGE_DRIVER: driver, CONTAINERS_REGISTRIES_CONF: registriesPath },
         all: true,
@@ -34,7 +43,7 @@ export async function openBuildah(directory: string): Promise<Buildah> {
         stderr: ['pipe', log],
       },
     );
-    if (result.code === 'ENOENT') throw new Error(missingBuildah);
+    if (result.exitCode === commandNotFound) throw new Error(missingBuildah);
     return { ok: result.exitCode === 0, stdout: result.stdout, all: result.all };
   };
   const probeLog = join(directory, 'buildah.log');
@@ -50,6 +59,9 @@ export async function openBuildah(directory: string): Promise<Buildah> {
     },
   };
 }
+
+/** What unshare, like a shell, exits with when it does not find the program. */
+const commandNotFound = 127;
 
 const missingBuildah =
   'buildah is missing, which makes the images: apt-get install --no-install-recommends buildah';
