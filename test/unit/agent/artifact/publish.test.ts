@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,6 +11,7 @@ import { type PublishRequest, publishArtifact } from '../../../../agent/artifact
 import { findPublished, readArtifact } from '../../../../agent/artifact/read.ts';
 import { verifyArtifact } from '../../../../agent/artifact/verify.ts';
 import type { DumpResult } from '../../../../agent/capture/backend.ts';
+import { digestOf } from '../../../../agent/store/digest.ts';
 import { dirStore } from '../../../../agent/store/dir/dir-store.ts';
 import type { SnapshotStore } from '../../../../agent/store/store.ts';
 import { makeDump, someFacts } from '../../../support/fake-dump.ts';
@@ -18,6 +19,7 @@ import { type MemoryStore, memoryStore } from '../../../support/memory-store.ts'
 
 const signal = new AbortController().signal;
 const isRoot = process.getuid?.() === 0;
+const hasSkopeo = spawnSync('skopeo', ['--version']).status === 0;
 const key = { namespace: 'default', contentUID: 'c0ffee' };
 const mebibyte = 2 ** 20;
 const random = randomBytes(9 * mebibyte + 777);
@@ -78,6 +80,19 @@ describe('an artifact', () => {
       expect(published.sizeBytes).toBeGreaterThan(27 * mebibyte);
       expect(published.storedBytes).toBeLessThan(10 * mebibyte);
     }
+  });
+
+  it.runIf(hasSkopeo)('is an OCI image layout that skopeo copies, digest and all', async () => {
+    const root = join(directory, 'store');
+    execFileSync('mkdir', [root]);
+    const { digest } = await publishArtifact(request({ store: dirStore(root) }));
+    const source = `oci:${join(root, 'snapshots/default/c0ffee')}:c0ffee`;
+    const shared = ['--src-shared-blob-dir', join(root, 'blobs')];
+    const target = `dir:${join(directory, 'copy')}`;
+    const options = ['--insecure-policy', 'copy', '--quiet', '--preserve-digests', ...shared];
+    execFileSync('skopeo', [...options, source, target]);
+    const manifest = await readFile(join(directory, 'copy/manifest.json'));
+    expect(digestOf(manifest)).toBe(digest);
   });
 
   it('is the same when the same dump is published again', async () => {
