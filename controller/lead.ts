@@ -9,6 +9,7 @@ import { runReconciler } from '../runtime/reconciler.ts';
 import type { CacheDeps, ControllerCaches, Wake } from './caches.ts';
 import { checkpointReconcile } from './checkpoint/reconcile.ts';
 import { contentReconcile } from './content/reconcile.ts';
+import { FirstSeen } from './first-seen.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { OwnWrites } from './own-writes.ts';
 import { SnapshotMemory } from './snapshot/memory.ts';
@@ -40,6 +41,7 @@ function reconciles(deps: LeadDeps): Reconciles {
     ownSnapshots: new OwnWrites(caches.snapshots),
     heartbeats: new Heartbeats(kube, clock, deps.namespace),
     memory: new SnapshotMemory(clock),
+    readySince: new FirstSeen(clock),
     serverMilliseconds: () =>
       serverNow(kube, clock.monotonicMilliseconds()) ?? clock.wallMilliseconds(),
   };

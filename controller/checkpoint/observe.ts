@@ -1,4 +1,4 @@
-import { findCondition, isTrue } from '../../core/api/conditions.ts';
+import { isTrue } from '../../core/api/conditions.ts';
 import type { DynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
 import { kinds } from '../../core/api/kinds.ts';
 import { checkpointJobName, labels } from '../../core/api/names.ts';
@@ -7,6 +7,7 @@ import { type Job, type Pod, parseJob } from '../../core/api/workload.ts';
 import type { Kube } from '../../runtime/kube-port.ts';
 import type { ObjectReader } from '../../runtime/object-cache.ts';
 import { cacheKey } from '../../runtime/raw-object.ts';
+import type { FirstSeen } from '../first-seen.ts';
 import type { OwnWrites } from '../own-writes.ts';
 import { isOwnedBy, ownerOf } from '../ownership.ts';
 import { parsedOrRetry, read } from '../read.ts';
@@ -22,8 +23,8 @@ export type CheckpointSources = {
   readonly jobs: ObjectReader<Job, 'owner'>;
   readonly pods: ObjectReader<Pod, 'job'>;
   readonly snapshots: ObjectReader<PodSnapshot, 'owner'>;
-  /** The API server's time in milliseconds since the epoch. */
-  readonly serverMilliseconds: () => number;
+  /** Since when checkpoints are Ready, by key. */
+  readonly readySince: FirstSeen;
 };
 
 /** The value of the index `id`. */
@@ -45,7 +46,10 @@ export async function observeCheckpoint(
   signal: AbortSignal,
 ): Promise<ObservedCheckpoint | undefined> {
   const checkpoint = sources.ownCheckpoints.get(key);
-  if (checkpoint === undefined) return undefined;
+  if (checkpoint === undefined) {
+    sources.readySince.since(key, false);
+    return undefined;
+  }
   const ids = checkpointIDs(checkpoint);
   const attempt = attemptOf(checkpoint.status.jobName, ids.checkpointID);
   const phase = checkpoint.status.phase ?? 'Pending';
@@ -62,7 +66,7 @@ export async function observeCheckpoint(
     older: olderTwin(sources, checkpoint, ids),
     shaped: shapeJob(checkpoint, ids.checkpointID, attempt),
     leftoverJobs: leftoverJobs(sources, checkpoint, jobName),
-    sinceReadyMilliseconds: sinceReady(sources, checkpoint),
+    sinceReadyMilliseconds: sources.readySince.since(key, phase === 'Ready'),
     rejection: undefined,
   };
   const unread = { state: 'unread' } as const;
@@ -109,12 +113,6 @@ function leftoverJobs(
     .byIndex('owner', checkpoint.metadata.uid)
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     .filter(({ metadata }) => phase === 'Ready' || phase === 'Failed' || metadata.name !== jobName);
-}
-
-function sinceReady(sources: CheckpointSources, checkpoint: DynamoCheckpoint): number {
-  const ready = findCondition(checkpoint.status.conditions, 'Ready');
-  const at = Date.parse(ready?.lastTransitionTime ?? '');
-  return Number.isNaN(at) ? 0 : Math.max(0, sources.serverMilliseconds() - at);
 }
 
 function podOf(sources: CheckpointSources, job: Job): Pod | undefined {

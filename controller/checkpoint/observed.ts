@@ -34,7 +34,7 @@ export type ObservedCheckpoint = {
   readonly pod: Pod | undefined;
   /** Jobs of ours that are not the one of this attempt (in an end phase: all of ours), not yet being deleted. */
   readonly leftoverJobs: readonly Job[];
-  /** Milliseconds since the phase became Ready, by the API server's clock. */
+  /** Since this process first saw the phase Ready; 0 where it is not. */
   readonly sinceReadyMilliseconds: number;
   /** What the API server said when it refused the Job. */
   readonly rejection: string | undefined;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import { FirstSeen } from '../first-seen.ts';
 
 /**
  * What a running controller remembers of snapshots beside the cluster: moments on its monotonic clock. Losing it costs at most a
@@ -7,10 +8,11 @@ import type { Clock } from '../../core/clock.ts';
 export class SnapshotMemory {
   readonly #clock: Clock;
   readonly #writtenAt = new Map<string, number>();
-  readonly #cancelledAt = new Map<string, number>();
+  readonly #cancelled: FirstSeen;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#cancelled = new FirstSeen(clock);
   }
 
   /** The status of `key` was written just now. */
@@ -26,19 +28,12 @@ export class SnapshotMemory {
 
   /** Milliseconds since the order of `key` was first seen cancelled; 0 at that moment and while it is not. */
   sinceCancel(key: string, cancelled: boolean): number {
-    if (!cancelled) {
-      this.#cancelledAt.delete(key);
-      return 0;
-    }
-    const now = this.#clock.monotonicMilliseconds();
-    const at = this.#cancelledAt.get(key) ?? now;
-    this.#cancelledAt.set(key, at);
-    return now - at;
+    return this.#cancelled.since(key, cancelled);
   }
 
   /** The snapshot is gone. */
   forget(key: string): void {
     this.#writtenAt.delete(key);
-    this.#cancelledAt.delete(key);
+    this.#cancelled.since(key, false);
   }
 }

@@ -1,5 +1,6 @@
 import { checkpointReconcile } from '../../../../controller/checkpoint/reconcile.ts';
 import { contentReconcile } from '../../../../controller/content/reconcile.ts';
+import { FirstSeen } from '../../../../controller/first-seen.ts';
 import { Heartbeats } from '../../../../controller/heartbeats.ts';
 import {
   checkpointIndexFunctions,
@@ -79,6 +80,7 @@ export class World {
       ownSnapshots: new OwnWrites(snapshots),
       heartbeats: new Heartbeats(kube, clock),
       memory: new SnapshotMemory(clock),
+      readySince: new FirstSeen(clock),
     };
     return new Map([
       [kinds.dynamoCheckpoint, checkpointReconcile(shared)],
