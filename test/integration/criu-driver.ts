@@ -13,6 +13,9 @@ const orders = z.object({
   stagingDirectory: z.string(),
   holdLimitSeconds: z.number().default(60),
   criuPath: z.string().default('/usr/sbin/criu'),
+  /** As seen from a pod: /proc/1/root and /host/sys/fs/cgroup. */
+  hostRoot: z.string().default(''),
+  cgroupRoot: z.string().default('/sys/fs/cgroup'),
   /** Where this process ends itself with SIGKILL (or stops itself), as a crash would. */
   dieAt: z.enum(['never', 'begin', 'dumping', 'held', 'releasing', 'stopInHold']).default('never'),
   abortAt: z.enum(['never', 'dumping', 'held']).default('never'),
@@ -33,8 +36,8 @@ const cancelled = new Failure('terminal', 'Cancelled', 'cancelled by the test');
 const backend = criuBackend({
   criuPath: order.criuPath,
   procRoot: '/proc',
-  hostRoot: '',
-  cgroupRoot: '/sys/fs/cgroup',
+  hostRoot: order.hostRoot,
+  cgroupRoot: order.cgroupRoot,
   runtimeRoots: ['/var/lib/containerd'],
   kubeletDirectory: '/var/lib/kubelet',
   lockDirectory: '/var/lib/cryopod/locks',

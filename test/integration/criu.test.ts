@@ -73,6 +73,10 @@ function order(change: object) {
 const inNode = async (command: string): Promise<string> =>
   (await bed.node(node).exec(['sh', '-c', command])).stdout.trim();
 
+/** Cgroups and lock files of captures that are over. */
+const leftovers = (): Promise<string> =>
+  inNode('find /sys/fs/cgroup -path "*/cryopod/criu-*" -type d; ls /var/lib/cryopod/locks');
+
 /** The source is the same process, runs, and counts on. */
 async function expectRunning(pid: number): Promise<void> {
   const before = await ticks();
@@ -113,7 +117,7 @@ describe("a capture by the agent's own code", () => {
     expect(layer).toMatch(/\.\/tmp\/written$/m);
     expect(layer).toMatch(/^c-.* 0,0 .*\.\/bin\/nc$/m);
     expect(await inNode(`tar tf ${staging}/volumes/dev-shm.tar`)).toMatch(/^\.\/s$/m);
-    expect(await inNode('find /sys/fs/cgroup -path "*/cryopod/criu-*" -type d')).toBe('');
+    expect(await leftovers()).toBe('');
   });
 
   test.each(['dumping', 'held'])(
@@ -177,7 +181,7 @@ describe('an agent that dies by SIGKILL', () => {
         order({ stagingDirectory, settle: { criu, source } }),
       );
       expect(settled).toEqual([{ event: 'settled', sourceRuns: true }]);
-      expect(await inNode('find /sys/fs/cgroup -path "*/cryopod/criu-*" -type d')).toBe('');
+      expect(await leftovers()).toBe('');
     },
   );
 

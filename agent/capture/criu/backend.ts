@@ -15,7 +15,8 @@ import { type Cgroup, makeCgroup, removeCgroup, sweepCgroups } from './cgroup.ts
 import { CriuDump, stagingNames } from './dump.ts';
 import { holdScript } from './hold.ts';
 import { type Launched, launch } from './launch.ts';
-import { planMounts } from './mount-plan.ts';
+import { lockFile, removeLock, sweepLocks } from './lock.ts';
+import { type PlannedMount, planMounts } from './mount-plan.ts';
 import { preflight } from './preflight.ts';
 import { probeCriu } from './probe.ts';
 import { readStoppedBefore, settleLeft } from './settle.ts';
@@ -66,6 +67,7 @@ export function criuBackend(options: CriuOptions): CaptureBackend {
       const stoppedBefore = await readStoppedBefore(file);
       const answer = await settleLeft(options, { ...left, stoppedBefore }, signal);
       await sweepCgroups(options.cgroupRoot);
+      await sweepLocks(options.lockDirectory);
       return answer;
     },
   };
@@ -85,9 +87,14 @@ async function startDump(
     .filter((member) => member.state === 'stopped')
     .map(({ pid, startTicks }) => ({ pid, startTicks }));
   await prepareStaging(request.stagingDirectory, stoppedBefore);
-  await mkdir(options.lockDirectory, { recursive: true, mode: 0o700 });
+  const lock = await lockFile(options.lockDirectory, request.container.containerID);
   const cgroup = await makeCgroup(options.cgroupRoot, basename(request.stagingDirectory));
-  const launched = await launchIn(options, request, cgroup, source.networkNamespaceInode, mounts);
+  const launched = await launchIn(options, request, {
+    cgroup,
+    lock,
+    mounts,
+    networkNamespaceInode: source.networkNamespaceInode,
+  });
   try {
     await onProcess(launched.process);
     signal.throwIfAborted();
@@ -111,7 +118,10 @@ async function startDump(
       options: dumpOptions(mounts, source.networkNamespaceInode),
       stoppedBefore,
       launched,
-      cleanUp: () => removeCgroup(cgroup),
+      cleanUp: async () => {
+        await removeCgroup(cgroup);
+        await removeLock(lock);
+      },
     },
   );
 }
@@ -137,12 +147,14 @@ async function prepareStaging(
 async function launchIn(
   options: CriuOptions,
   request: CaptureRequest,
-  cgroup: Cgroup,
-  networkNamespaceInode: string,
-  mounts: ReturnType<typeof planMounts>,
+  within: {
+    readonly cgroup: Cgroup;
+    readonly lock: string;
+    readonly mounts: readonly PlannedMount[];
+    readonly networkNamespaceInode: string;
+  },
 ): Promise<Launched> {
   const { stagingDirectory, container } = request;
-  const id = container.containerID.replace(/^.*:\/\//, '').replace(/[^0-9A-Za-z]/g, '_');
   try {
     return await launch({
       procRoot: options.procRoot,
@@ -152,17 +164,17 @@ async function launchIn(
         root: `${options.procRoot}/${container.root.pid}/root`,
         imagesDirectory: `${stagingDirectory}/${stagingNames.images}`,
         actionScript: `${stagingDirectory}/${stagingNames.holdScript}`,
-        networkNamespaceInode,
-        mounts,
+        networkNamespaceInode: within.networkNamespaceInode,
+        mounts: within.mounts,
       }),
       cwd: stagingDirectory,
       outputFile: `${stagingDirectory}/${stagingNames.output}`,
-      lockFile: `${options.lockDirectory}/${id}.lock`,
+      lockFile: within.lock,
       holdLimitSeconds: options.holdLimitSeconds,
-      cgroup,
+      cgroup: within.cgroup,
     });
   } catch (error) {
-    await removeCgroup(cgroup);
+    await removeCgroup(within.cgroup);
     throw error;
   }
 }

@@ -16,7 +16,8 @@ word=$(timeout -s KILL "$CRYOPOD_HOLD_LIMIT_SECONDS" head -n 1 </proc/$PPID/fd/7
  * What becomes CRIU, given its command line as arguments. A here-document of a shell is an unnamed pipe: descriptor 7 is its reading end
  * (the writer is closed), 8 is opened as the writing end of another. The agent opens the missing sides through /proc/PID/fd, moves the
  * process into a cgroup of its own, notes it in the journal and only then says \`start\`; if it dies before, the read ends with an error.
- * The lock on descriptor 9 is held as long as CRIU or its script lives: two agents of one node cannot dump the same container at once.
+ * The lock on descriptor 9 is held as long as CRIU or its script lives: two agents of one node cannot dump the same container at once. A lock
+ * file is removed after use, so holding the lock only counts while the file still has its name.
  */
 export const launchScript = `
 exec 7<<WORD
@@ -29,7 +30,7 @@ exec >&2
 read -r word || exit 101
 [ "$word" = start ] || exit 101
 exec 9>>"$CRYOPOD_LOCK_FILE" || exit 102
-flock -n 9 || exit 102
+flock -n 9 && [ /proc/self/fd/9 -ef "$CRYOPOD_LOCK_FILE" ] || exit 102
 exec </dev/null "$@"
 `;
 
