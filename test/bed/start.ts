@@ -91,6 +91,11 @@ async function run(options: { readonly keep: boolean; readonly name: string }): 
   const say = (line: string): void =>
     console.log(`[${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s] ${line}`);
   let ended: number;
+  const interrupted = (): void => {
+    say('Interrupted: removing the cluster.');
+    void downBed(options.name).finally(() => process.exit(130));
+  };
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
     const bed = await upBed({ name: options.name, nodes: 2, log: say });
     await installCryopod(bed, { log: say });
