@@ -39,7 +39,6 @@ const backend = criuBackend({
   hostRoot: order.hostRoot,
   cgroupRoot: order.cgroupRoot,
   runtimeRoots: ['/var/lib/containerd'],
-  kubeletDirectory: '/var/lib/kubelet',
   lockDirectory: '/var/lib/cryopod/locks',
   storeDirectory: undefined,
   holdLimitSeconds: order.holdLimitSeconds,

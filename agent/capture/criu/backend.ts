@@ -33,8 +33,6 @@ export type CriuOptions = {
   readonly cgroupRoot: string;
   /** Where container runtimes keep writable layers, as the node names them. */
   readonly runtimeRoots: readonly string[];
-  /** The kubelet's directory, as the node names it. */
-  readonly kubeletDirectory: string;
   /** On the node, shared by all its agents: one file a container, held with flock by CRIU. */
   readonly lockDirectory: string;
   /** Checked for room in preflight, where it is a directory of this node. */
