@@ -1,10 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findCondition, isTrue } from '../../core/api/conditions.ts';
+import { isTrue } from '../../core/api/conditions.ts';
 import { kinds } from '../../core/api/kinds.ts';
 import { contentName, finalizers, labels } from '../../core/api/names.ts';
-import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import type { RawObject } from '../../runtime/kube-port.ts';
 import { downBed } from '../bed/bed.ts';
+import {
+  at,
+  boundContent,
+  captured,
+  checkpointFailure,
+  checkpointOf,
+  condition,
+  jobOf,
+  podOfJob,
+  snapshotFailure,
+  snapshotOf,
+} from './controller-objects.ts';
 import {
   type ControllerProcess,
   type ControllerWorld,
@@ -12,7 +23,6 @@ import {
 } from './controller-world.ts';
 
 const bedName = 'controller';
-const at = '2026-01-01T00:00:01Z';
 let world: ControllerWorld;
 let controller: ControllerProcess;
 
@@ -26,91 +36,12 @@ afterAll(async () => {
   await downBed(bedName);
 });
 
-const condition = (type: string, status: string, reason: string, message: string): RawObject => ({
-  ...{ type, status, reason, message },
-  lastTransitionTime: at,
-});
-
-/** What an agent writes when the capture succeeded. */
-const captured: RawObject = {
-  stage: 'Captured',
-  sourceState: 'Running',
-  freezeMilliseconds: 90,
-  startedAt: at,
-  completedAt: '2026-01-01T00:00:02Z',
-  attempts: 1,
-  artifact: { digest: `sha256:${'b'.repeat(64)}`, sizeBytes: 20, storedBytes: 9, store: 'dir' },
-  conditions: [
-    condition('Failed', 'False', 'Captured', ''),
-    condition('Ready', 'True', 'Captured', 'Captured.'),
-  ],
-};
-
-const snapshotOf = (name: string, podRef: RawObject, spec: RawObject = {}): RawObject => ({
-  metadata: { name, namespace: 'default' },
-  spec: { source: { podRef: { containers: ['main'], ...podRef } }, ...spec },
-});
-
-const checkpointOf = (name: string, job: RawObject = {}): RawObject => ({
-  metadata: { name, namespace: 'default' },
-  spec: {
-    job: {
-      podTemplateSpec: { spec: { containers: [{ name: 'main', image: 'sample' }] } },
-      ...job,
-    },
-  },
-});
-
-/** The order of a snapshot, once the snapshot is bound to it. */
-function boundContent(name: string): Promise<PodSnapshotContent> {
-  return world.until(`${name} to be bound`, async () => {
-    const bound = (await world.snapshot(name))?.status.boundSnapshotContentName;
-    return bound === undefined ? undefined : world.content(bound);
-  });
-}
-
-function snapshotFailure(name: string) {
-  return world.until(`${name} to fail`, async () => {
-    const conditions = (await world.snapshot(name))?.status.conditions ?? [];
-    return isTrue(conditions, 'Failed') ? findCondition(conditions, 'Failed') : undefined;
-  });
-}
-
-function checkpointFailure(name: string) {
-  return world.until(`${name} to fail`, async () => {
-    const status = (await world.checkpoint(name))?.status;
-    return status?.phase === 'Failed' ? findCondition(status.conditions, 'Failed') : undefined;
-  });
-}
-
-/** The Job of a checkpoint, as the Job controller would see it: then its pod exists. */
-async function jobOf(checkpoint: string): Promise<string> {
-  return world.until(`the Job of ${checkpoint}`, async () => {
-    const status = (await world.checkpoint(checkpoint))?.status;
-    return status?.phase === 'Creating' ? status.jobName : undefined;
-  });
-}
-
-async function podOfJob(jobName: string): Promise<void> {
-  const raw = await world.kube.get(
-    { kind: kinds.job, namespace: 'default', name: jobName },
-    AbortSignal.timeout(5_000),
-  );
-  const { metadata, spec } = JSON.parse(JSON.stringify(raw));
-  await world.pod(`${jobName}-pod`, {
-    labels: spec.template.metadata.labels,
-    ownerReferences: [
-      { apiVersion: 'batch/v1', kind: 'Job', name: jobName, uid: metadata.uid, controller: true },
-    ],
-  });
-}
-
 describe('a DynamoCheckpoint', () => {
   it('becomes a Job, a snapshot and an order, and is Ready when the order is, within the write budget', async () => {
     await world.create(kinds.dynamoCheckpoint, checkpointOf('happy'));
-    const jobName = await jobOf('happy');
-    await podOfJob(jobName);
-    const content = await boundContent('happy');
+    const jobName = await jobOf(world, 'happy');
+    await podOfJob(world, jobName);
+    const content = await boundContent(world, 'happy');
     expect(content.metadata.labels[labels.node]).toBe('node-a');
     expect(content.spec.source.template).toBeDefined();
     await world.status(kinds.podSnapshotContent, content.metadata.name, captured);
@@ -147,7 +78,7 @@ describe('a DynamoCheckpoint', () => {
 
   it('fails with the message of its Job, and the Job is deleted', async () => {
     await world.create(kinds.dynamoCheckpoint, checkpointOf('broken'));
-    const jobName = await jobOf('broken');
+    const jobName = await jobOf(world, 'broken');
     const said = 'Job has reached the specified backoff limit';
     await world.status(kinds.job, jobName, {
       startTime: at,
@@ -156,7 +87,7 @@ describe('a DynamoCheckpoint', () => {
         condition('Failed', 'True', 'BackoffLimitExceeded', said),
       ],
     });
-    const failure = await checkpointFailure('broken');
+    const failure = await checkpointFailure(world, 'broken');
     expect(failure.reason).toBe('JobFailed');
     expect(failure.message).toContain(`BackoffLimitExceeded: ${said}`);
     const jobs = async (): Promise<string> =>
@@ -170,7 +101,7 @@ describe('a DynamoCheckpoint', () => {
       kinds.dynamoCheckpoint,
       checkpointOf('rejected', { podTemplateSpec: invalid }),
     );
-    const failure = await checkpointFailure('rejected');
+    const failure = await checkpointFailure(world, 'rejected');
     expect(failure.reason).toBe('JobRejected');
     expect(failure.message).toContain('A_B');
   });
@@ -182,7 +113,7 @@ describe('a DynamoCheckpoint', () => {
       ...first,
       spec: { ...(first.spec as RawObject), identity },
     });
-    const name = await jobOf('first');
+    const name = await jobOf(world, 'first');
     await world.remove(kinds.dynamoCheckpoint, 'first');
     await world.remove(kinds.job, name);
     const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'a', image: 'b' }] } };
@@ -191,7 +122,7 @@ describe('a DynamoCheckpoint', () => {
       ...checkpointOf('second'),
       spec: { ...(checkpointOf('second').spec as RawObject), identity },
     });
-    const failure = await checkpointFailure('second');
+    const failure = await checkpointFailure(world, 'second');
     expect(failure.reason).toBe('JobConflict');
     expect(failure.message).toContain(name);
   });
@@ -201,7 +132,7 @@ describe('a PodSnapshot', () => {
   it('made by a user gets its finalizer before its order', async () => {
     const uid = await world.pod('web');
     await world.create(kinds.podSnapshot, snapshotOf('plain', { name: 'web' }));
-    const content = await boundContent('plain');
+    const content = await boundContent(world, 'plain');
     expect(content.spec.source.podRef?.uid).toBe(uid);
     expect((await world.snapshot('plain'))?.metadata.finalizers).toEqual([finalizers.snapshot]);
     const order = (await world.writesOf('cryopod-controller')).filter(
@@ -216,7 +147,7 @@ describe('a PodSnapshot', () => {
 
   it('of a pod that does not exist fails with SourcePodNotFound and an event', async () => {
     await world.create(kinds.podSnapshot, snapshotOf('nobody', { name: 'nobody' }));
-    expect((await snapshotFailure('nobody')).reason).toBe('SourcePodNotFound');
+    expect((await snapshotFailure(world, 'nobody')).reason).toBe('SourcePodNotFound');
     await world.until('the event', async () => {
       const events = await world.bed.kubectl(['get', 'events', '-o', 'json']);
       return events.includes('SourcePodNotFound') ? true : undefined;
@@ -226,7 +157,7 @@ describe('a PodSnapshot', () => {
   it('pinned to another incarnation of the pod fails with StalePodReference', async () => {
     await world.pod('again');
     await world.create(kinds.podSnapshot, snapshotOf('stale', { name: 'again', uid: 'before' }));
-    expect((await snapshotFailure('stale')).reason).toBe('StalePodReference');
+    expect((await snapshotFailure(world, 'stale')).reason).toBe('StalePodReference');
   });
 
   it('whose content is somebody else’s fails with ContentConflict', async () => {
@@ -241,13 +172,13 @@ describe('a PodSnapshot', () => {
         source: { artifact: { store: 'dir', digest: `sha256:${'c'.repeat(64)}` } },
       },
     });
-    expect((await snapshotFailure('claimed')).reason).toBe('ContentConflict');
+    expect((await snapshotFailure(world, 'claimed')).reason).toBe('ContentConflict');
   });
 
   it('that is deleted takes its content along, once the agent says that the bytes are gone', async () => {
     await world.pod('short');
     await world.create(kinds.podSnapshot, snapshotOf('brief', { name: 'short' }));
-    const { name } = (await boundContent('brief')).metadata;
+    const { name } = (await boundContent(world, 'brief')).metadata;
     await world.status(kinds.podSnapshotContent, name, captured);
     await world.until('brief to be Ready', async () =>
       isTrue((await world.snapshot('brief'))?.status.conditions ?? [], 'Ready') ? true : undefined,
@@ -274,7 +205,7 @@ describe('a PodSnapshot', () => {
   it('that is deleted under way cancels its order first', async () => {
     await world.pod('busy');
     await world.create(kinds.podSnapshot, snapshotOf('hasty', { name: 'busy' }));
-    const { name } = (await boundContent('hasty')).metadata;
+    const { name } = (await boundContent(world, 'hasty')).metadata;
     await world.remove(kinds.podSnapshot, 'hasty');
     const dying = await world.until('the content to be deleted', async () => {
       const content = await world.content(name);
@@ -289,7 +220,7 @@ describe('a PodSnapshot', () => {
       kinds.podSnapshot,
       snapshotOf('late', { name: 'slow' }, { deadlineSeconds: 2 }),
     );
-    const { name } = (await boundContent('late')).metadata;
+    const { name } = (await boundContent(world, 'late')).metadata;
     await world.until('the order to be cancelled', async () =>
       (await world.content(name))?.spec.cancel === true ? true : undefined,
     );
@@ -301,7 +232,7 @@ describe('a PodSnapshot', () => {
         condition('Failed', 'True', 'Cancelled', 'The source is running.'),
       ],
     });
-    const failure = await snapshotFailure('late');
+    const failure = await snapshotFailure(world, 'late');
     expect(failure.reason).toBe('DeadlineExceeded');
     expect(failure.message).toContain('The source is running.');
   });
@@ -318,14 +249,14 @@ describe('the controller process', () => {
     controller = successor;
     await world.pod('after');
     await world.create(kinds.podSnapshot, snapshotOf('heir', { name: 'after' }));
-    await boundContent('heir');
+    await boundContent(world, 'heir');
     expect(successor.log()).toContain('leading');
   });
 
   it('that is killed leaves everything as it is for the next one', async () => {
     await world.pod('kept');
     await world.create(kinds.podSnapshot, snapshotOf('survivor', { name: 'kept' }));
-    const { name } = (await boundContent('survivor')).metadata;
+    const { name } = (await boundContent(world, 'survivor')).metadata;
     await controller.stop('SIGKILL');
     controller = world.start('controller-c');
     await world.status(kinds.podSnapshotContent, name, captured);
