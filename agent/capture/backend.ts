@@ -55,7 +55,7 @@ export interface RunningCapture {
 
 /** One way to capture containers of this node. */
 export interface CaptureBackend {
-  /** What it can do here; cheap, cached for the life of the agent. */
+  /** What it can do here; cheap, and cached as long as the program behind it is the same file. */
   probe(signal: AbortSignal): Promise<BackendProbe>;
   /** All blockers at once, and the bytes a dump would write; freezes nothing. */
   preflight(

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Clock } from '../../../core/clock.ts';
 import { Failure } from '../../../core/failure.ts';
@@ -44,10 +44,13 @@ export type CriuOptions = {
 
 /** Captures containers of this node with CRIU. */
 export function criuBackend(options: CriuOptions): CaptureBackend {
-  let probed: Promise<BackendProbe> | undefined;
+  let probed: { readonly program: string; readonly answer: Promise<BackendProbe> } | undefined;
   const probe = async (signal: AbortSignal): Promise<BackendProbe> => {
-    probed ??= probeCriu(options.criuPath, signal);
-    const answer = await probed;
+    const program = await programIdentity(options.criuPath);
+    if (probed?.program !== program) {
+      probed = { program, answer: probeCriu(options.criuPath, signal) };
+    }
+    const answer = await probed.answer;
     // A "no" is asked again: an administrator may have mended it meanwhile.
     if (!answer.usable) probed = undefined;
     return answer;
@@ -69,6 +72,12 @@ export function criuBackend(options: CriuOptions): CaptureBackend {
       return answer;
     },
   };
+}
+
+/** Which file a path names now: another program under the same path is asked anew. Empty when there is none. */
+async function programIdentity(path: string): Promise<string> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  return found === undefined ? '' : `${found.dev}:${found.ino}:${found.mtimeNs}:${found.size}`;
 }
 
 async function startDump(
