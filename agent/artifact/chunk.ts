@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdCompressSync, zstdDecompress } from 'node:zlib';
-import { corruptBlob, digestOf } from '../store/digest.ts';
+import { corruptBlob, digestForPut } from '../store/digest.ts';
 import type { Digest } from '../store/store.ts';
 import type { Chunk } from './config.ts';
 
@@ -27,7 +27,7 @@ export type EncodedChunk =
 
 const zeros = Buffer.alloc(chunkBytes);
 
-/** Zeros are only recorded; the rest is pressed where that pays. `bytes` may be `raw` itself. At most `chunkBytes` long. */
+/** For a chunk that is put next, unchanged: zeros are only recorded; the rest is pressed where that pays. `bytes` may be `raw` itself. At most `chunkBytes` long. */
 export async function encodeChunk(raw: Buffer): Promise<EncodedChunk> {
   const sizeBytes = raw.byteLength;
   if (raw.equals(zeros.subarray(0, sizeBytes))) return { chunk: { encoding: 'zero', sizeBytes } };
@@ -39,7 +39,7 @@ export async function encodeChunk(raw: Buffer): Promise<EncodedChunk> {
 }
 
 function stored(encoding: 'raw' | 'zstd', bytes: Uint8Array, sizeBytes: number): EncodedChunk {
-  const digest = digestOf(bytes);
+  const digest = digestForPut(bytes);
   return {
     chunk: { encoding, sizeBytes, digest, storedBytes: bytes.byteLength },
     digest,

@@ -1,4 +1,3 @@
-import { buffer } from 'node:stream/consumers';
 import { Failure, isFailure } from '../../core/failure.ts';
 import { corruptBlob } from '../store/digest.ts';
 import type { Digest, Reference, ReferenceKey, SnapshotStore } from '../store/store.ts';
@@ -78,7 +77,17 @@ export async function readBlob(
   signal: AbortSignal,
 ): Promise<Buffer> {
   await checkSize(store, digest, sizeBytes, signal);
-  return await buffer(await store.getBlob(digest, undefined, signal));
+  const bytes = Buffer.allocUnsafeSlow(sizeBytes);
+  let filled = 0;
+  const pieces: AsyncIterable<Uint8Array> = await store.getBlob(digest, undefined, signal);
+  for await (const piece of pieces) {
+    if (filled + piece.byteLength > sizeBytes)
+      throw corruptBlob(digest, 'it grew while it was read');
+    bytes.set(piece, filled);
+    filled += piece.byteLength;
+  }
+  if (filled !== sizeBytes) throw corruptBlob(digest, `${filled} bytes instead of ${sizeBytes}`);
+  return bytes;
 }
 
 /** Throws ArtifactCorrupt unless the store has the blob in the size announced. */

@@ -80,12 +80,14 @@ async function isIntact(
   digest: Digest,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const file = await openFile(blobs, digestHex(digest));
+  await using file = await openFile(blobs, digestHex(digest));
   const hasher = createHash('sha256');
-  const source = file.createReadStream({ highWaterMark: 1 << 20 });
-  for await (const chunk of source) {
+  const buffer = Buffer.allocUnsafeSlow(1 << 20);
+  for (;;) {
     signal.throwIfAborted();
-    hasher.update(chunk);
+    const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, null);
+    if (bytesRead === 0) break;
+    hasher.update(buffer.subarray(0, bytesRead));
   }
   return digest === `sha256:${hasher.digest('hex')}`;
 }

@@ -102,7 +102,7 @@ describe('a store in a directory', () => {
     const unnamed = randomBytes(40);
     await put(named);
     await put(unnamed);
-    await mkdir(join(directory, 'trash'));
+    await mkdir(join(directory, 'trash'), { recursive: true });
     for (const bytes of [named, unnamed]) {
       await rename(blobFile(bytes), join(directory, 'trash', digestHex(digestOf(bytes))));
     }
