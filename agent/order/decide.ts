@@ -219,6 +219,8 @@ function capturable(o: Case): readonly Action[] {
     const message = `${maximumAttempts} attempts were cut short before they ended`;
     return fail(o, { reason: 'CheckpointFailed', message }, 'Running');
   }
+  // Who has to wait for the lease must not keep others from the turn meanwhile.
+  if (o.lease.state === 'elsewhere' && o.lease.againMilliseconds > 0) return withLease(o, []);
   if (o.turn.state === 'none') return [{ do: 'queue' }, again(0)];
   if (o.turn.state === 'queued') {
     const { place, limit } = o.turn;

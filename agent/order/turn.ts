@@ -14,7 +14,7 @@ export class TurnQueue {
   readonly #limit: number;
   readonly #granted = new Set<string>();
   readonly #waiting = new Map<string, Claim>();
-  /** Called with each order whose turn or place has changed; it only enqueues. */
+  /** Called with each other order whose turn or place may have changed; it only enqueues. */
   readonly #changed: (uid: string) => void;
 
   constructor(limit: number, changed: (uid: string) => void) {
@@ -26,13 +26,13 @@ export class TurnQueue {
   claim(claim: Claim): void {
     if (this.#granted.has(claim.uid) || this.#waiting.has(claim.uid)) return;
     this.#waiting.set(claim.uid, claim);
-    this.#grant();
+    this.#grant(claim.uid);
   }
 
   /** Gives up turn and place. */
   yield(uid: string): void {
     const gone = this.#granted.delete(uid) || this.#waiting.delete(uid);
-    if (gone) this.#grant();
+    if (gone) this.#grant(uid);
   }
 
   view(uid: string): Turn {
@@ -52,13 +52,14 @@ export class TurnQueue {
     );
   }
 
-  #grant(): void {
+  /** Who caused the change looks again by itself; telling it would never end. */
+  #grant(cause: string): void {
     for (const claim of this.#order()) {
       if (this.#granted.size < this.#limit) {
         this.#waiting.delete(claim.uid);
         this.#granted.add(claim.uid);
       }
-      this.#changed(claim.uid);
+      if (claim.uid !== cause) this.#changed(claim.uid);
     }
   }
 }

@@ -1,0 +1,238 @@
+import { nodeCaches } from '../../../../../agent/caches.ts';
+import type { CaptureBackend, RunningCapture } from '../../../../../agent/capture/backend.ts';
+import { checkRequest } from '../../../../../agent/capture/check-request.ts';
+import type { Journal } from '../../../../../agent/journal/journal.ts';
+import type { Artifacts, OrderDeps, Sources } from '../../../../../agent/order/deps.ts';
+import { type Orders, startOrders } from '../../../../../agent/order/orders.ts';
+import { recover } from '../../../../../agent/order/recovery.ts';
+import type { Staging } from '../../../../../agent/order/staging.ts';
+import { captureLeaseName } from '../../../../../core/api/names.ts';
+import { type Clock, sleep } from '../../../../../core/clock.ts';
+import { Failure } from '../../../../../core/failure.ts';
+import type { Kube, ServerClock } from '../../../../../runtime/kube-port.ts';
+import { captureLeaseTiming } from '../../../../../runtime/lease-attempt.ts';
+import { tryAcquire } from '../../../../../runtime/lease-lock.ts';
+import { silentLog } from '../../../../../runtime/log.ts';
+import { silentReflectorObserver } from '../../../../../runtime/reflector.ts';
+import { silentQueueObserver } from '../../../../../runtime/work-queue.ts';
+import { memoryJournal } from '../../../../support/memory-journal.ts';
+import type { MemoryKube } from '../../../../support/memory-kube.ts';
+import { type FakeNode, someDump } from './fake-node.ts';
+import type { Mortal } from './mortal.ts';
+
+export const nodeName = 'node-a';
+
+/** A backend whose dumps go on in the node and outlive the agent. */
+function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
+  const { clock } = node;
+  const forever = new AbortController().signal;
+  return {
+    probe: async () => node.probe,
+    preflight: async () => ({ blockers: node.blockers, estimatedBytes: 1 }),
+    start: async (request, onProcess) => {
+      if (!node.staging.has(request.stagingDirectory)) throw new Error('no staging directory');
+      await onProcess({ pid: 9000 + node.dumps.length, startTicks: 1 });
+      const dump = await life.effect(() => node.beginDump(life.number));
+      const running: RunningCapture = {
+        process: dump.criu,
+        held: () =>
+          life.wait(async () => {
+            await sleep(clock, node.dumpMilliseconds, forever);
+            if (node.dumpTrouble === undefined) dump.state = 'held';
+            else throw node.dumpTrouble;
+          }),
+        release: (signal) =>
+          life.effect(async () => {
+            signal.throwIfAborted();
+            await sleep(clock, node.holdMilliseconds, signal);
+            node.staging.set(request.stagingDirectory, [{ path: 'rootfs.tar', sizeBytes: 10 }]);
+            node.endDump(dump);
+            return someDump;
+          }),
+        abort: () =>
+          life.effect(() => {
+            node.endDump(dump);
+            if (!node.sourceAlive) throw new Error('the source does not run');
+          }),
+      };
+      return running;
+    },
+    settle: async (left, signal) => {
+      const dump = node.dumps.find((candidate) => candidate.criu.pid === left.criu?.pid);
+      await life.wait(async () => {
+        while (dump !== undefined && dump.state !== 'ended') await sleep(clock, 50, signal);
+      });
+      return { sourceRuns: true };
+    },
+  };
+}
+
+function artifactsOf(node: FakeNode, life: Mortal): Artifacts {
+  const trouble = (): void => {
+    const error = node.storeTrouble.shift();
+    if (error !== undefined) throw error;
+  };
+  const at = (key: { readonly contentUID: string }): string => key.contentUID;
+  return {
+    checkWritable: async () => trouble(),
+    publish: async (request, signal) => {
+      trouble();
+      const bytesTotal = 1000;
+      for (let part = 1; part <= 4; part += 1) {
+        await life.wait(() => sleep(node.clock, node.publishMilliseconds / 4, signal));
+        request.onProgress({ bytesDone: (bytesTotal / 4) * part, bytesTotal });
+      }
+      await life.effect(() => node.trace.add(life.number, 'blobs-durable'));
+      await request.beforeReference();
+      return life.effect(() => {
+        const digest = `sha256:${request.stagingDirectory}`;
+        const published = { digest, sizeBytes: 1000, storedBytes: 500, store: 'memory' };
+        if (node.references.has(at(request.key))) throw new Error('a reference is never replaced');
+        node.references.set(at(request.key), published);
+        node.trace.add(life.number, 'reference', digest);
+        return published;
+      });
+    },
+    find: async (key) => {
+      const published = node.references.get(at(key));
+      return published === undefined ? undefined : { published, freezeMilliseconds: 95 };
+    },
+    discard: (key) => life.effect(() => void node.references.delete(at(key))),
+  };
+}
+
+const stagingOf = (node: FakeNode, life: Mortal): Staging => ({
+  pathOf: (contentUID, attempt) => `/staging/${contentUID}-${attempt}`,
+  create: (path) => life.effect(() => void node.staging.set(path, [])),
+  drop: (path) => life.effect(() => void node.staging.delete(path)),
+  files: async (path) => node.staging.get(path) ?? [],
+  list: async () => [...node.staging.keys()],
+});
+
+const sourcesOf = (node: FakeNode, life: Mortal): Sources => ({
+  resolve: async () => {
+    if (node.sourceAlive) return node.source;
+    throw new Failure('terminal', 'ContainerNotResolved', 'no process');
+  },
+  tell: (_pod, _container, name, text) =>
+    life.effect(() => {
+      node.sentinels.push({ name, text });
+      node.trace.add(life.number, 'sentinel', name);
+      return true;
+    }),
+});
+
+function journalOf(node: FakeNode, life: Mortal): Journal {
+  const journal = memoryJournal(node.journal);
+  return {
+    ...journal,
+    begin: (intent) => life.effectNow(() => journal.begin(intent)),
+    update: (uid, change) => life.effectNow(() => journal.update(uid, change)),
+    finish: (uid) => life.effectNow(() => journal.finish(uid)),
+  };
+}
+
+/** The API server as a mortal process reaches it: writes count as effects, and Ready and Failed are noted. */
+function kubeOf(server: MemoryKube, node: FakeNode, life: Mortal): Kube & ServerClock {
+  const noteEnd = (body: unknown): void => {
+    const text = JSON.stringify(body);
+    if (text.includes('"type":"Ready","status":"True"')) node.trace.add(life.number, 'ready');
+    if (text.includes('"type":"Failed","status":"True"')) node.trace.add(life.number, 'failed');
+  };
+  return {
+    serverTime: () => server.serverTime(),
+    get: (key, signal) => life.wait(() => server.get(key, signal)),
+    list: (selection, signal) => life.wait(() => server.list(selection, signal)),
+    watch: (selection, signal) => server.watch(selection, signal),
+    create: (kind, object, options, signal) =>
+      life.effect(() => server.create(kind, object, options, signal)),
+    patch: (key, subresource, patch, signal) =>
+      life.effect(async () => {
+        const stored = await server.patch(key, subresource, patch, signal);
+        if (subresource === 'status') noteEnd(patch.body);
+        return stored;
+      }),
+    delete: (key, preconditions, signal) =>
+      life.effect(() => server.delete(key, preconditions, signal)),
+  };
+}
+
+/** Nothing a dead process planned comes about. */
+const clockOf = (clock: Clock, life: Mortal): Clock => ({
+  wallMilliseconds: () => clock.wallMilliseconds(),
+  monotonicMilliseconds: () => clock.monotonicMilliseconds(),
+  after: (milliseconds, call) =>
+    clock.after(milliseconds, () => {
+      if (!life.dead) call();
+    }),
+});
+
+export type FakeAgent = { readonly orders: Orders; readonly events: string[] };
+
+/** An agent process on a node: recovery, caches and orders, as main.ts puts them together. */
+export async function startAgent(
+  server: MemoryKube,
+  node: FakeNode,
+  life: Mortal,
+  signal: AbortSignal,
+): Promise<FakeAgent> {
+  const clock = clockOf(node.clock, life);
+  const kube = kubeOf(server, node, life);
+  const shared = { kube, clock, random: () => 0.5, log: silentLog };
+  const sightings = new Map();
+  const events: string[] = [];
+  const caches = nodeCaches({
+    ...shared,
+    nodeName,
+    observer: () => silentReflectorObserver,
+    contentChanged: (name) => orders.enqueue(name),
+    podChanged: (namespace, name) => orders.enqueueForPod(namespace, name),
+  });
+  const deps: OrderDeps = {
+    ...shared,
+    nodeName,
+    cache: caches.orders,
+    journal: journalOf(node, life),
+    backend: backendOf(node, life),
+    artifacts: artifactsOf(node, life),
+    sources: sourcesOf(node, life),
+    staging: stagingOf(node, life),
+    lease: (content, leaseSignal) =>
+      tryAcquire(
+        shared,
+        {
+          namespace: 'cryopod-system',
+          name: captureLeaseName(content.metadata.uid),
+          holder: `agent-${life.number}`,
+          timing: captureLeaseTiming,
+          ownerReference: undefined,
+          whenLapsed: 'wait',
+        },
+        sightings,
+        leaseSignal,
+      ),
+    refusals: (content) => checkRequest(content.spec).map((blocker) => blocker.message),
+    announce: (event) => events.push(`${event.regarding.kind} ${event.reason}`),
+    metrics: {
+      froze: () => {},
+      dumped: () => {},
+      published: () => {},
+      ended: () => {},
+      blocked: () => {},
+      violated: (invariant) => events.push(`violated ${invariant}`),
+    },
+    nodeFacts: { name: nodeName },
+    bootID: node.bootID,
+  };
+  await recover(deps, signal);
+  const orders = startOrders(deps, {
+    dumps: 1,
+    queueObserver: silentQueueObserver,
+    ended: () => {},
+  });
+  void caches.contents.run(signal);
+  void caches.pods.run(signal);
+  await Promise.all([caches.contents.synced, caches.pods.synced]);
+  orders.enqueueOpen();
+  return { orders, events };
+}
