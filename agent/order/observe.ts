@@ -1,6 +1,7 @@
 import { labels } from '../../core/api/names.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import type { Pod } from '../../core/api/workload.ts';
+import { errorText } from '../../core/failure.ts';
 import { serverNow } from '../../runtime/kube-port.ts';
 import { isTerminal } from './decide.ts';
 import type { LeaseView, Observed, StageNote } from './observed.ts';
@@ -78,8 +79,17 @@ async function viewOf(
   if (record.gate === 'open' || !('pin' in record.gate)) return undefined;
   if (record.work !== undefined || isTerminal(content.status)) return undefined;
   if (content.metadata.deletionTimestamp !== undefined) return undefined;
-  return viewSource(content, await sourcePod(state.deps, content, signal), record.gate.pin);
+  try {
+    return viewSource(content, await sourcePod(state.deps, content, signal), record.gate.pin);
+  } catch (error) {
+    signal.throwIfAborted();
+    // A server that is away, or a pod that does not parse, must not keep a cancel or the deadline from being seen.
+    const message = `the source pod could not be read: ${errorText(error)}`;
+    return { state: 'waiting', message, againMilliseconds: lookAgainMilliseconds };
+  }
 }
+
+const lookAgainMilliseconds = 2000;
 
 function leaseOf(state: OrderState, record: OrderRecord): LeaseView {
   if (record.lease !== undefined && !record.lease.lost.aborted) {

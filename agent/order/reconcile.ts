@@ -1,3 +1,4 @@
+import { isFailure } from '../../core/failure.ts';
 import { againAfter, done, type Next } from '../../runtime/reconciler.ts';
 import { decide } from './decide.ts';
 import { perform } from './effects.ts';
@@ -7,6 +8,7 @@ import type { OrderState } from './state.ts';
 /** Rounds one reconcile may take at once; more than any order needs, so reaching it means that two rules disagree. */
 const maximumRounds = 24;
 const pauseMilliseconds = 1000;
+const refusedPauseMilliseconds = 15_000;
 
 /** Observe, decide, act for every order known under the content's name, until nothing is to be done at once. */
 export async function reconcileOrder(
@@ -16,7 +18,12 @@ export async function reconcileOrder(
 ): Promise<Next> {
   let soonest: number | undefined;
   for (const uid of uidsOf(state, contentName)) {
-    const after = await reconcileOne(state, uid, contentName, signal);
+    const after = await reconcileOne(state, uid, contentName, signal).catch((error: unknown) => {
+      if (!isFailure(error, 'terminal')) throw error;
+      // Not the end of the order: what the server refuses today (rights, a policy) may pass tomorrow, and the deadline must still be met.
+      state.deps.log.warn({ contentName, uid, error: error.message }, 'an order is refused a step');
+      return refusedPauseMilliseconds;
+    });
     if (after !== undefined && (soonest === undefined || after < soonest)) soonest = after;
   }
   return soonest === undefined ? done : againAfter(soonest);

@@ -14,7 +14,12 @@ export type Verdict = { readonly reason: FailureReason; readonly message: string
 /** What a look at the source says about capturing it now. */
 export type SourceView =
   | { readonly state: 'ready' }
-  | { readonly state: 'waiting'; readonly message: string }
+  /** `againMilliseconds`: set where no watch event will end the wait. */
+  | {
+      readonly state: 'waiting';
+      readonly message: string;
+      readonly againMilliseconds?: number;
+    }
   | ({ readonly state: 'lost' } & Verdict);
 
 const lost = (reason: FailureReason, message: string): SourceView => ({
