@@ -121,6 +121,10 @@ export async function announceTakeover(
   record.takeoverUnannounced = false;
 }
 
+/** Also when the end stood there already: it may be our own write whose answer was lost. */
+const owesFarewell = (record: OrderRecord): boolean =>
+  record.written !== undefined && isTerminal(record.written.status);
+
 /** Ready: on an object that was neither cancelled nor deleted at the read it is bound to, under the lease. */
 export async function reportReady(
   deps: OrderDeps,
@@ -146,8 +150,8 @@ export async function reportReady(
     },
     signal,
   );
+  record.unfinished = owesFarewell(record);
   if (next === undefined) return;
-  record.unfinished = true;
   deps.metrics.ended('Captured');
   const note = findCondition(next.status.conditions, 'Ready')?.message ?? '';
   tellBoth(deps.announce, next, { type: 'Normal', reason: 'Captured', note });
@@ -176,8 +180,8 @@ export async function reportFailed(
     },
     signal,
   );
+  record.unfinished = owesFarewell(record);
   if (next === undefined) return;
-  record.unfinished = true;
   deps.metrics.ended(end.reason);
   const note = failureMessage(end.message, end.sourceState);
   tellBoth(deps.announce, next, { type: 'Warning', reason: end.reason, note });

@@ -9,7 +9,7 @@ import type { Staging } from '../../../../../agent/order/staging.ts';
 import { captureLeaseName } from '../../../../../core/api/names.ts';
 import { type Clock, sleep } from '../../../../../core/clock.ts';
 import { Failure } from '../../../../../core/failure.ts';
-import type { Kube, ServerClock } from '../../../../../runtime/kube-port.ts';
+import type { Kube, ObjectKey, ServerClock } from '../../../../../runtime/kube-port.ts';
 import { captureLeaseTiming } from '../../../../../runtime/lease-attempt.ts';
 import { tryAcquire } from '../../../../../runtime/lease-lock.ts';
 import { silentLog } from '../../../../../runtime/log.ts';
@@ -134,10 +134,11 @@ function journalOf(node: FakeNode, life: Mortal): Journal {
 
 /** The API server as a mortal process reaches it: writes count as effects, and Ready and Failed are noted. */
 function kubeOf(server: MemoryKube, node: FakeNode, life: Mortal): Kube & ServerClock {
-  const noteEnd = (body: unknown): void => {
-    const text = JSON.stringify(body);
-    if (text.includes('"type":"Ready","status":"True"')) node.trace.add(life.number, 'ready');
-    if (text.includes('"type":"Failed","status":"True"')) node.trace.add(life.number, 'failed');
+  const endOf = (key: ObjectKey): 'ready' | 'failed' | undefined => {
+    const text = JSON.stringify(server.peek(key)?.status ?? {});
+    const isTrue = (type: string): boolean =>
+      new RegExp(`"type":"${type}","status":"True"`).test(text);
+    return isTrue('Ready') ? 'ready' : isTrue('Failed') ? 'failed' : undefined;
   };
   return {
     serverTime: () => server.serverTime(),
@@ -148,9 +149,14 @@ function kubeOf(server: MemoryKube, node: FakeNode, life: Mortal): Kube & Server
       life.effect(() => server.create(kind, object, options, signal)),
     patch: (key, subresource, patch, signal) =>
       life.effect(async () => {
-        const stored = await server.patch(key, subresource, patch, signal);
-        if (subresource === 'status') noteEnd(patch.body);
-        return stored;
+        // Looked at in the server: a write counts even when its answer is lost.
+        const before = endOf(key);
+        try {
+          return await server.patch(key, subresource, patch, signal);
+        } finally {
+          const after = endOf(key);
+          if (after !== undefined && after !== before) node.trace.add(life.number, after);
+        }
       }),
     delete: (key, preconditions, signal) =>
       life.effect(() => server.delete(key, preconditions, signal)),
