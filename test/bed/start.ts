@@ -106,7 +106,10 @@ async function run(options: { readonly keep: boolean; readonly name: string }): 
       `\n$ kubectl get dckpt,podsnap,podsnapcontent -A\n${await bed.kubectl(['get', 'dckpt,podsnap,podsnapcontent', '-A'])}`,
     );
     if (snapshot !== undefined) await showArtifact(bed, snapshot);
-    console.log(`\n$ kubectl events -n default\n${await bed.kubectl(['events', '-n', 'default'])}`);
+    // The nodes' own events, of a cluster that is a minute old, would bury the others.
+    const events = (await bed.kubectl(['events', '-n', 'default'])).split('\n');
+    const shown = events.filter((line) => !line.includes(' Node/')).join('\n');
+    console.log(`\n$ kubectl events -n default | grep -v Node/\n${shown}`);
     ended = checkpoint?.status.phase === 'Ready' ? 0 : 1;
     say(ended === 0 ? 'The counter is captured.' : `Failed: ${checkpoint?.status.message}`);
     if (options.keep) {
