@@ -71,7 +71,7 @@ export function sameFiles(
   noted: readonly StagedFile[] | undefined,
   found: readonly StagedFile[],
 ): boolean {
-  if (noted === undefined || noted.length !== found.length) return false;
+  if (noted === undefined) return false;
   const sizes = new Map(found.map((file) => [file.path, file.sizeBytes]));
   return noted.every((file) => sizes.get(file.path) === file.sizeBytes);
 }
