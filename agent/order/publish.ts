@@ -2,7 +2,7 @@ import { Failure } from '../../core/failure.ts';
 import type { OrderDeps } from './deps.ts';
 import { type CaptureFacts, formatFacts, type Published, parseFacts } from './facts.ts';
 import { markSettled } from './settle.ts';
-import { sameFiles } from './staging.ts';
+import { hasFiles } from './staging.ts';
 import { confirmLease, withStoreRetries } from './store-retry.ts';
 import {
   failedEnd,
@@ -51,6 +51,7 @@ export async function publish(
     });
     if (published === undefined) {
       // The machine was restarted, or somebody cleaned up: capture again, under a new attempt.
+      deps.log.warn({ contentUID: uid }, 'the dump in staging is not whole any more');
       await markSettled(deps, intent, 'count');
       return { end: 'interrupted' };
     }
@@ -74,7 +75,7 @@ async function isWhole(
 ): Promise<boolean> {
   if (facts.bootID !== deps.bootID) return false;
   if (!(await deps.staging.list()).includes(stagingDirectory)) return false;
-  return sameFiles(facts.files, await deps.staging.files(stagingDirectory));
+  return hasFiles(facts.files, await deps.staging.files(stagingDirectory));
 }
 
 async function publishOnce(

@@ -66,12 +66,12 @@ export function directoryStaging(root: string): Staging {
   };
 }
 
-/** Whether the files are those noted after the dump, by name and size. */
-export function sameFiles(
+/** Whether every file noted after the dump is still there in its size. A publish keeps notes of its own beside them. */
+export function hasFiles(
   noted: readonly StagedFile[] | undefined,
   found: readonly StagedFile[],
 ): boolean {
-  if (noted === undefined) return false;
+  if (noted === undefined || noted.length === 0) return false;
   const sizes = new Map(found.map((file) => [file.path, file.sizeBytes]));
   return noted.every((file) => sizes.get(file.path) === file.sizeBytes);
 }

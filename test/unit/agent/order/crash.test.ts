@@ -116,6 +116,23 @@ describe('an agent that is killed', () => {
     expectCaptured(world);
   });
 
+  it('in the publish leaves a dump that its successor publishes without another freeze', async () => {
+    const world = new World();
+    await world.createContent(await world.createPod());
+    world.node.publishMilliseconds = 10_000;
+    const life = await world.startAgent();
+    await world.until('the thaw', () => world.node.trace.deeds.at(-1)?.what === 'dump-ended');
+    await world.clock.advance(3000);
+    life.kill();
+    await world.startAgent();
+    await world.until('the end', () => world.end() === 'Captured');
+    await world.clock.advance(2000);
+    world.close();
+    expect(world.node.dumps.length).toBe(1);
+    expect(world.content().status.attempts).toBe(1);
+    expectCaptured(world);
+  });
+
   it('leaves staging that no journal names, and its successor removes it', async () => {
     const world = new World();
     world.node.staging.set('/staging/unknown-1', []);

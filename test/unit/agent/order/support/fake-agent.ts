@@ -78,6 +78,8 @@ function artifactsOf(node: FakeNode, life: Mortal): Artifacts {
     publish: async (request, signal) => {
       trouble();
       const bytesTotal = 1000;
+      // As the real one does, it keeps notes beside the dump.
+      node.staging.get(request.stagingDirectory)?.push({ path: 'publish-work', sizeBytes: 1 });
       for (let part = 1; part <= 4; part += 1) {
         await life.wait(() => sleep(node.clock, node.publishMilliseconds / 4, signal));
         request.onProgress({ bytesDone: (bytesTotal / 4) * part, bytesTotal });
