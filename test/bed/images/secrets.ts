@@ -47,8 +47,8 @@ export function aptSources(sources: readonly string[]): string {
 export async function machineSettings(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<MachineSettings> {
-  const npmrcPath = environment['NPM_CONFIG_USERCONFIG'] ?? join(homedir(), '.npmrc');
-  const registry = environment['NPM_CONFIG_REGISTRY'] ?? environment['npm_config_registry'];
+  const npmrcPath = environment.NPM_CONFIG_USERCONFIG ?? join(homedir(), '.npmrc');
+  const registry = environment.NPM_CONFIG_REGISTRY ?? environment.npm_config_registry;
   const npmrc = npmSettings(await textOf(npmrcPath));
   const parts = '/etc/apt/sources.list.d';
   const names = await readdir(parts).catch(() => []);
@@ -56,7 +56,7 @@ export async function machineSettings(
     .filter((name) => /\.(list|sources)$/.test(name))
     .map((name) => join(parts, name));
   return {
-    certificates: environment['NODE_EXTRA_CA_CERTS'] ?? environment['SSL_CERT_FILE'] ?? '',
+    certificates: environment.NODE_EXTRA_CA_CERTS ?? environment.SSL_CERT_FILE ?? '',
     npm: registry === undefined ? npmrc : `${npmrc}registry=${registry}\n`,
     apt: aptSources(await Promise.all(['/etc/apt/sources.list', ...files].map(textOf))),
   };
