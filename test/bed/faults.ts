@@ -45,7 +45,7 @@ function stateOf(bed: string): BedState {
 }
 
 /**
- * Signals a part of a bed. After SIGKILL and SIGTERM of a process of the hub, or SIGKILL of a node, it
+ * Signals a part of a bed. After SIGKILL and SIGTERM of a process, or SIGKILL of a node, it
  * is gone when this resolves. Throws when the part does not run.
  */
 export async function killPart(bed: string, what: string, signal: string): Promise<void> {
