@@ -1,13 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-/** One project a level of the test pyramid, one after the other: what is fast and cheap fails first, and nothing disturbs a measured capture. */
+/** One project a level of the test pyramid; setup/tests.mjs runs them one after the other. */
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: 'unit',
-          sequence: { groupOrder: 0 },
           include: ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts'],
           testTimeout: 20_000,
         },
@@ -15,7 +14,6 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          sequence: { groupOrder: 1 },
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
@@ -25,7 +23,6 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          sequence: { groupOrder: 2 },
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['test/e2e/global-setup.ts'],
           testTimeout: 300_000,
@@ -36,7 +33,6 @@ export default defineConfig({
       {
         test: {
           name: 'full',
-          sequence: { groupOrder: 3 },
           include: ['test/full/**/*.test.ts'],
           globalSetup: ['test/e2e/global-setup.ts'],
           testTimeout: 900_000,
