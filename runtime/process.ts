@@ -7,14 +7,24 @@ type Signal = (typeof signals)[number];
 /** What tells a process to stop; `process` itself outside tests. */
 export type SignalSource = {
   on(signal: Signal, listener: (signal: Signal) => void): unknown;
-  removeListener(signal: Signal, listener: (signal: Signal) => void): unknown;
+  exit(code: number): unknown;
 };
 
-/** Aborts on the first SIGTERM or SIGINT. The next one of either ends the process at once, because their default action is back. */
+/** What a shell reports for a process that a signal ended. */
+const exitCodes: Readonly<Record<Signal, number>> = { SIGTERM: 143, SIGINT: 130 };
+
+/**
+ * Aborts on the first SIGTERM or SIGINT; the next one of either ends the process at once. The listener stays: execa's clean-up sends a signal
+ * again when it finds itself the only one who listens, and that would be the second.
+ */
 export function stopSignal(source: SignalSource, log: Log): AbortSignal {
   const controller = new AbortController();
   const stop = (signal: Signal): void => {
-    for (const each of signals) source.removeListener(each, stop);
+    if (controller.signal.aborted) {
+      log.warn({ signal }, 'told to stop a second time, ending at once');
+      source.exit(exitCodes[signal]);
+      return;
+    }
     log.info({ signal }, 'stopping');
     controller.abort(new Error(`received ${signal}`));
   };

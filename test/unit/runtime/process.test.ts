@@ -3,13 +3,17 @@ import { expect, it } from 'vitest';
 import { createLog, isLogLevel, silentLog } from '../../../runtime/log.ts';
 import { stopSignal } from '../../../runtime/process.ts';
 
-it('aborts on the first signal and gives the second one its default action back', () => {
-  const source = new EventEmitter();
+it('aborts on the first signal, keeps listening, and ends at once on the second', () => {
+  const codes: number[] = [];
+  const source = Object.assign(new EventEmitter(), { exit: (code: number) => codes.push(code) });
   const signal = stopSignal(source, silentLog);
   expect(signal.aborted).toBe(false);
   source.emit('SIGINT', 'SIGINT');
   expect(signal.reason).toMatchObject({ message: 'received SIGINT' });
-  expect(source.listenerCount('SIGINT') + source.listenerCount('SIGTERM')).toBe(0);
+  expect(source.listenerCount('SIGINT')).toBe(1);
+  expect(codes).toEqual([]);
+  source.emit('SIGTERM', 'SIGTERM');
+  expect(codes).toEqual([143]);
 });
 
 it('logs lines of JSON with the level by name, and no secrets', () => {
