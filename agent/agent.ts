@@ -73,8 +73,7 @@ export async function runAgent(
     const orderDeps: OrderDeps = {
       ...{ ...parts, kube, journal, log, nodeName: config.nodeName, cache: caches.orders },
       lease: contentLease(config, leases, holder),
-      refusals: (content) =>
-        checkRequest(content.spec).map((blocker) => `${blocker.check}: ${blocker.message}`),
+      refusals: (content) => checkRequest(content.spec).map((blocker) => blocker.message),
       clock: systemClock,
       random: Math.random,
       announce: events.record,
@@ -101,9 +100,11 @@ export async function runAgent(
     await orders.stop(stopGraceMilliseconds);
     await Promise.all(running);
     await events.flush(AbortSignal.timeout(flushMilliseconds));
+    log.info('every order is at rest');
   } catch (error) {
     // Told to end before it took orders: everything begun so far is settled again by the next one.
     if (!signal.aborted) throw error;
+    log.warn({ error: errorText(error) }, 'the end was not orderly');
   } finally {
     journal.close();
   }

@@ -194,16 +194,15 @@ export async function reportDeleted(
   content: PodSnapshotContent,
   signal: AbortSignal,
 ): Promise<void> {
-  const message =
-    content.spec.deletionPolicy === 'Retain'
-      ? 'the bytes stay in the store (deletionPolicy Retain)'
-      : 'the bytes are gone from the store';
+  // As decided: an order that never ended well has no bytes worth keeping.
+  const retained = content.spec.deletionPolicy === 'Retain' && isTerminal(content.status);
+  const bytes = retained ? 'retained' : 'deleted';
   try {
     await write(
       deps,
       record,
       content,
-      (fresh) => deletedPatch(fresh, message, deps.clock.wallMilliseconds()),
+      (fresh) => deletedPatch(fresh, bytes, deps.clock.wallMilliseconds()),
       signal,
     );
   } catch (error) {

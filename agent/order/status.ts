@@ -165,24 +165,26 @@ export function failureMessage(message: string, sourceState: SourceState): strin
   return `${message.slice(0, longestMessage - sentence.length)}${sentence}`;
 }
 
-/** The bytes are gone; the controller may let the object go. */
+/** This node is done with a deleted content, its bytes gone or, with Retain, left to an administrator; the controller lets the object go. */
 export function deletedPatch(
   content: PodSnapshotContent,
-  message: string,
+  bytes: 'deleted' | 'retained',
   wallMilliseconds: number,
 ): StatusPatch {
-  const now = timestamp(wallMilliseconds);
+  const state =
+    bytes === 'deleted'
+      ? { reason: 'ArtifactDeleted', message: 'the bytes are gone from the store' }
+      : { reason: 'Released', message: 'the bytes stay in the store (deletionPolicy Retain)' };
   return {
     conditions: withCondition(
       content.status.conditions,
       {
         type: 'ArtifactDeleted',
         status: 'True',
-        reason: 'ArtifactDeleted',
-        message,
+        ...state,
         observedGeneration: content.metadata.generation,
       },
-      now,
+      timestamp(wallMilliseconds),
     ),
   };
 }

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { kinds } from '../../../../core/api/kinds.ts';
 import { captureLeaseName } from '../../../../core/api/names.ts';
+import { sleep } from '../../../../core/clock.ts';
 import { Failure } from '../../../../core/failure.ts';
+import { recordAt } from '../../../../runtime/raw-object.ts';
 import { World } from './support/world.ts';
 
 const never = new AbortController().signal;
@@ -123,6 +125,26 @@ describe('an orderly stop', () => {
     const { world, dumps } = await stopAfter(1000);
     expect(dumps).toBe(2);
     expect(world.content().status.attempts).toBe(1);
+  });
+
+  it('at any moment gives the lease back', async () => {
+    for (let milliseconds = 1; milliseconds <= 60; milliseconds += 3) {
+      const world = new World();
+      world.kube.before = () => sleep(world.clock, 5, never);
+      await world.startAgent();
+      await world.clock.advance(100);
+      const created = world.createPod().then((uid) => world.createContent(uid));
+      await world.clock.advance(30);
+      await created;
+      await world.clock.advance(milliseconds);
+      const stopped = world.agent?.orders.stop(20_000);
+      await world.clock.advance(5000);
+      await stopped;
+      for (const lease of world.kube.all(kinds.lease)) {
+        expect(recordAt(lease, 'spec').holderIdentity, `${milliseconds} ms`).toBe('');
+      }
+      world.close();
+    }
   });
 
   it('in the publish leaves it to a later agent, which freezes nothing again', async () => {
