@@ -72,7 +72,7 @@ export async function runAgent(
     const parts = await localParts(config);
     const orderDeps: OrderDeps = {
       ...{ ...parts, kube, journal, log, nodeName: config.nodeName, cache: caches.orders },
-      lease: contentLease(config, leases, holder),
+      lease: contentLease(config, leases, holder, journal.succeed(holder)),
       refusals: (content) => checkRequest(content.spec).map((blocker) => blocker.message),
       clock: systemClock,
       random: Math.random,
@@ -148,7 +148,12 @@ async function localParts(
 }
 
 /** One attempt at the Lease of a content; what it saw is kept between attempts, so that a dead holder's runs out. */
-function contentLease(config: AgentConfig, leases: LeaseDeps, holder: string): OrderDeps['lease'] {
+function contentLease(
+  config: AgentConfig,
+  leases: LeaseDeps,
+  holder: string,
+  deadHolders: ReadonlySet<string>,
+): OrderDeps['lease'] {
   const sightings: LeaseSightings = new Map();
   return (content: PodSnapshotContent, signal) => {
     const { name, uid } = content.metadata;
@@ -159,6 +164,7 @@ function contentLease(config: AgentConfig, leases: LeaseDeps, holder: string): O
       timing: captureLeaseTiming,
       ownerReference: { apiVersion, kind: 'PodSnapshotContent', name, uid },
       whenLapsed: 'wait',
+      deadHolders,
     } as const;
     return tryAcquire(leases, request, sightings, signal);
   };

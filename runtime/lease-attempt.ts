@@ -49,6 +49,8 @@ export type LeaseRequest = {
   readonly holder: string;
   readonly timing: LeaseTiming;
   readonly ownerReference: LeaseOwner | undefined;
+  /** Holders that are known to have ended, by better proof than a clock: their lease is taken at once. */
+  readonly deadHolders?: ReadonlySet<string>;
 };
 
 /** What earlier attempts of this process saw, by `namespace/name`; without it a dead holder never expires for us. */
@@ -68,6 +70,8 @@ export type LeaseAttempt =
       /** When it could be free at the earliest, if its holder is dead. */
       readonly againInMilliseconds: number;
     };
+
+const nobody: ReadonlySet<string> = new Set();
 
 type Deps = { readonly kube: Kube; readonly clock: Clock };
 
@@ -157,6 +161,7 @@ export async function attemptLease(
     seen: sightings.get(at),
     nowMonotonicMilliseconds: now,
     durationMilliseconds,
+    deadHolders: request.deadHolders ?? nobody,
   });
   if (move.do === 'stand-by') {
     sightings.set(at, move.seen);

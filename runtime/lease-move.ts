@@ -29,11 +29,15 @@ export function nextLeaseMove(given: {
   readonly nowMonotonicMilliseconds: number;
   /** Used where the holder promised none. */
   readonly durationMilliseconds: number;
+  /** Holders that are known to have ended, by better proof than a clock. */
+  readonly deadHolders: ReadonlySet<string>;
 }): LeaseMove {
   const { me, lease, seen } = given;
   if (lease === undefined) return { do: 'create' };
   if (lease.holder === me) return { do: 'renew', transitions: lease.transitions };
-  if (lease.holder === '') return { do: 'take', transitions: lease.transitions + 1 };
+  if (lease.holder === '' || given.deadHolders.has(lease.holder)) {
+    return { do: 'take', transitions: lease.transitions + 1 };
+  }
   const same = seen?.uid === lease.uid && seen.version === lease.resourceVersion;
   const since = same
     ? seen

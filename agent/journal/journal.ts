@@ -33,5 +33,10 @@ export interface Journal {
   find(contentUID: string): Intent | undefined;
   open(): readonly Intent[];
   finish(contentUID: string): void;
+  /**
+   * Notes the identity under which this process takes leases, durable on return, and returns those of its predecessors. The journal is
+   * open in one process at a time, so they are dead, and nobody need wait for their leases to run out.
+   */
+  succeed(holder: string): ReadonlySet<string>;
   close(): void;
 }

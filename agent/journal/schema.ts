@@ -21,4 +21,7 @@ export const migrations: readonly string[] = [
      fence INTEGER NOT NULL,
      facts TEXT NOT NULL
    ) STRICT`,
+  `CREATE TABLE holder (
+     identity TEXT PRIMARY KEY
+   ) STRICT`,
 ];

@@ -28,6 +28,9 @@ const columns = [
   'facts',
 ] as const;
 
+/** A lease outlives its holder by half a minute: nobody asks for more predecessors than can have died in that time. */
+const forgetHolders = `DELETE FROM holder WHERE rowid NOT IN (SELECT rowid FROM holder ORDER BY rowid DESC LIMIT 100)`;
+
 const codeOf = (error: unknown): string =>
   error instanceof Database.SqliteError ? error.code : '';
 
@@ -122,6 +125,15 @@ class SqliteJournal implements Journal {
 
   finish(contentUID: string): void {
     this.#remove.run(contentUID);
+  }
+
+  succeed(holder: string): ReadonlySet<string> {
+    return this.#database.transaction(() => {
+      const rows = this.#database.prepare('SELECT identity FROM holder').pluck().all();
+      this.#database.prepare('INSERT OR IGNORE INTO holder (identity) VALUES (?)').run(holder);
+      this.#database.prepare(forgetHolders).run();
+      return new Set(rows.map(String).filter((identity) => identity !== holder));
+    })();
   }
 
   close(): void {

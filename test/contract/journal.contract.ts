@@ -42,6 +42,18 @@ export function journalContract(
       again.close();
     });
 
+    it('knows the holders before this one, and not this one', () => {
+      const world = make();
+      const first = world.open();
+      expect(first.succeed('agent-1')).toEqual(new Set());
+      expect(first.succeed('agent-1')).toEqual(new Set());
+      const second = world.reopen(first);
+      expect(second.succeed('agent-2')).toEqual(new Set(['agent-1']));
+      const third = world.reopen(second);
+      expect(third.succeed('agent-3')).toEqual(new Set(['agent-1', 'agent-2']));
+      third.close();
+    });
+
     it('replaces the intent of an older attempt', () => {
       const journal = make().open();
       journal.begin(sampleIntent);

@@ -12,7 +12,12 @@ const lease = (fields: Partial<LeaseRecord>): LeaseRecord => ({
   ...fields,
 });
 const seen = { uid: 'u', version: '7', atMonotonicMilliseconds: 1000 };
-const given = { me: 'me', seen, durationMilliseconds: 15_000 };
+const given = {
+  me: 'me',
+  seen,
+  durationMilliseconds: 15_000,
+  deadHolders: new Set<string>(),
+};
 
 it.each([
   ['creates what is not there', undefined, 0, { do: 'create' }],
@@ -49,6 +54,16 @@ it.each([
   ],
 ] as const)('%s', (_title, record, nowMonotonicMilliseconds, move) => {
   expect(nextLeaseMove({ ...given, lease: record, nowMonotonicMilliseconds })).toEqual(move);
+});
+
+it('takes the lease of a holder that is known to be dead at once', () => {
+  const deadHolders = new Set(['other']);
+  const move = nextLeaseMove({
+    ...{ ...given, deadHolders },
+    lease: lease({}),
+    nowMonotonicMilliseconds: 0,
+  });
+  expect(move).toEqual({ do: 'take', transitions: 5 });
 });
 
 it('starts counting anew for a lease of the same name that is another object', () => {

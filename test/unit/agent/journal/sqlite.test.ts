@@ -32,7 +32,11 @@ journalContract('SQLite journal', () => {
 
 journalContract('journal in memory', () => {
   const rows = new Map();
-  return { open: () => memoryJournal(rows), reopen: () => memoryJournal(rows) };
+  const holders = new Set<string>();
+  return {
+    open: () => memoryJournal(rows, holders),
+    reopen: () => memoryJournal(rows, holders),
+  };
 });
 
 describe('the SQLite file', () => {
