@@ -100,7 +100,8 @@ async function make(
       log(
         `building ${programs.join(', ')} ${kubernetesVersion} with Go: about 6 minutes on 2 cores, once`,
       );
-      await buildPrograms(programs, architecture, aside);
+      const still = setInterval(() => log(`still building, ${time()}`), 60_000);
+      await buildPrograms(programs, architecture, aside).finally(() => clearInterval(still));
       log(`built Kubernetes ${kubernetesVersion} in ${time()}`);
     }
     await mkdir(folder, { recursive: true });
