@@ -11,6 +11,7 @@ import { checkpointReconcile } from './checkpoint/reconcile.ts';
 import { contentReconcile } from './content/reconcile.ts';
 import { FirstSeen } from './first-seen.ts';
 import { Heartbeats } from './heartbeats.ts';
+import { type CourseDeps, followCourses } from './metrics/course.ts';
 import { OwnWrites } from './own-writes.ts';
 import { SnapshotMemory } from './snapshot/memory.ts';
 import { snapshotReconcile } from './snapshot/reconcile.ts';
@@ -20,6 +21,7 @@ export type LeadDeps = CacheDeps & {
   readonly kube: Kube & ServerClock;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly caches: ControllerCaches;
+  readonly objects: CourseDeps['objects'];
   /** Where the agents' heartbeats are. */
   readonly namespace: string;
 };
@@ -73,13 +75,27 @@ export function leadership(deps: LeadDeps): Leadership {
     metrics.watchQueue(name, made.queue);
     return made;
   };
-  const work = reconciles(deps);
+  const courses = followCourses(deps);
+  const work = reconciles({ ...deps, kube: courses.kube });
   const checkpoint = start('checkpoint', work.checkpoint);
   const snapshot = start('snapshot', work.snapshot);
   const content = start('content', work.content);
   const running = [checkpoint, snapshot, content];
   return {
-    wake: { checkpoint: checkpoint.add, snapshot: snapshot.add, content: content.add },
+    wake: {
+      checkpoint: (key) => {
+        courses.changed.checkpoint(key);
+        checkpoint.add(key);
+      },
+      snapshot: (key) => {
+        courses.changed.snapshot(key);
+        snapshot.add(key);
+      },
+      content: (key) => {
+        courses.changed.content(key);
+        content.add(key);
+      },
+    },
     run: async (signal) => {
       const stopped = resync(deps, { checkpoint, snapshot, content }, signal);
       try {

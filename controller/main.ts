@@ -13,6 +13,8 @@ import { runProgram, stopSignal } from '../runtime/process.ts';
 import { type ControllerCaches, controllerCaches, type Wake } from './caches.ts';
 import { type ControllerConfig, controllerConfig, usage } from './config.ts';
 import { leadership } from './lead.ts';
+import { gaugeObjects } from './metrics/object-gauges.ts';
+import { objectMetrics } from './metrics/object-metrics.ts';
 
 const requestTimeoutMilliseconds = 10_000;
 const flushMilliseconds = 2_000;
@@ -73,6 +75,8 @@ async function control(config: ControllerConfig, log: Log, stop: AbortSignal): P
     snapshot: (key) => wake.snapshot(key),
     content: (key) => wake.content(key),
   });
+  gaugeObjects(metrics.registry, caches);
+  const objects = objectMetrics(metrics.registry);
   const ended = new AbortController();
   const reflecting = Object.values(caches).map((cache) => cache.run(ended.signal));
   const servers = await serve(config, metrics, caches);
@@ -90,7 +94,7 @@ async function control(config: ControllerConfig, log: Log, stop: AbortSignal): P
     held = lease;
     log.info({ holder, fence: lease.fence }, 'leading');
     await Promise.all(Object.values(caches).map((cache) => cache.synced));
-    const term = leadership({ ...deps, events, caches, namespace: config.namespace });
+    const term = leadership({ ...deps, events, caches, objects, namespace: config.namespace });
     wake = term.wake;
     try {
       await term.run(signal);

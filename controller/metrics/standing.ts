@@ -1,0 +1,40 @@
+import type { DynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
+import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
+import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
+import { outcomeOf } from '../snapshot/outcome.ts';
+
+/** How far an object has come, as metrics see it. */
+export type Standing = {
+  readonly uid: string;
+  /** RFC 3339, whole seconds. */
+  readonly createdAt: string;
+  /** A snapshot has its content; other kinds never are. */
+  readonly bound: boolean;
+  readonly end: 'open' | 'ready' | 'failed';
+};
+
+/** Of a PodSnapshot. */
+export const snapshotStanding = ({ metadata, status }: PodSnapshot): Standing => ({
+  uid: metadata.uid,
+  createdAt: metadata.creationTimestamp,
+  bound: status.boundSnapshotContentName !== undefined,
+  end: outcomeOf(status.conditions),
+});
+
+/** Of a PodSnapshotContent. */
+export const contentStanding = ({ metadata, status }: PodSnapshotContent): Standing => ({
+  uid: metadata.uid,
+  createdAt: metadata.creationTimestamp,
+  bound: false,
+  end: outcomeOf(status.conditions),
+});
+
+const ends = { Pending: 'open', Creating: 'open', Ready: 'ready', Failed: 'failed' } as const;
+
+/** Of a DynamoCheckpoint. */
+export const checkpointStanding = ({ metadata, status }: DynamoCheckpoint): Standing => ({
+  uid: metadata.uid,
+  createdAt: metadata.creationTimestamp,
+  bound: false,
+  end: ends[status.phase ?? 'Pending'],
+});
