@@ -170,6 +170,14 @@ describe('a pod', () => {
     await expect(world.patch(unbound, of, label('true'))).rejects.toThrow(notBound);
   });
 
+  it('that took the name of the one meant is known by its UID, as without policies', async () => {
+    await world.create(administrator, placedPod('successor', 'team', 'node-b'));
+    const body = { metadata: { uid: 'predecessor', labels: { [labels.captureEligible]: null } } };
+    await expect(world.patch(agentA, ['pod', 'successor', '-n', 'team'], body)).rejects.toThrow(
+      'metadata.uid: Invalid value',
+    );
+  });
+
   it('is not labelled with any other word', async () => {
     await expect(world.patch(agentA, of, label('maybe'))).rejects.toThrow('"true" or absent');
   });
@@ -239,6 +247,16 @@ describe('a lease', () => {
     ).rejects.toThrow(own);
     await world.patch(agentA, of(name), holder(''));
     await world.patch(agentB, of(name), holder(holderB));
+  });
+
+  it('that was lost is a conflict to who held it, as without policies, and no refusal', async () => {
+    const name = captureLeaseName('lost');
+    const { metadata } = await world.create(agentA, leaseObject(name, holderA));
+    await world.patch(agentA, of(name), holder(''));
+    await world.patch(agentB, of(name), holder(holderB));
+    const { resourceVersion } = metadata;
+    const renewal = { metadata: { resourceVersion }, spec: { leaseDurationSeconds: 31 } };
+    await expect(world.patch(agentA, of(name), renewal)).rejects.toThrow('(Conflict)');
   });
 
   it('is not written with a token that is bound to nothing', async () => {

@@ -24,7 +24,13 @@ export const asUser = (name: string, ...more: readonly string[]): Asker => [
 /** The bed's administrator. */
 export const administrator: Asker = [];
 
-type Written = { readonly metadata: { readonly name: string; readonly uid: string } };
+type Written = {
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+  };
+};
 
 /** An API server with the project's manifests in it, and what tests do there. */
 export type AdmissionWorld = {
