@@ -15,6 +15,13 @@ export type Reference = {
 /** Where a reference lives: `snapshots/<namespace>/<content UID>.json`. */
 export type ReferenceKey = { readonly namespace: string; readonly contentUID: string };
 
+/** Something beside the blobs and references that a dead writer left. `name`: for people, from the store's root. */
+export type Leftover = {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly modifiedAtMilliseconds: number;
+};
+
 /** What an adapter can promise. */
 export type StoreTraits = {
   readonly name: string;
@@ -49,6 +56,9 @@ export interface SnapshotStore {
   putReference(key: ReferenceKey, reference: Reference, signal: AbortSignal): Promise<boolean>;
   getReference(key: ReferenceKey, signal: AbortSignal): Promise<Reference | undefined>;
   deleteReference(key: ReferenceKey, signal: AbortSignal): Promise<void>;
+  /** Every key that a reference stands under, also one that cannot be read. */
+  listKeys(signal: AbortSignal): AsyncIterable<ReferenceKey>;
+  /** Every reference; fails at the first that cannot be read. */
   listReferences(
     signal: AbortSignal,
   ): AsyncIterable<{ readonly key: ReferenceKey; readonly reference: Reference }>;
@@ -60,13 +70,18 @@ export interface SnapshotStore {
   /**
    * Deletes those of `candidates` that nobody names: moves them aside, asks `named` (again, from the store), puts back what is named by
    * then and deletes the rest, with what an earlier, interrupted call left aside. A publisher verifies its blobs after its reference
-   * stands and writes missing ones again, so neither loses the other's bytes. Nothing is deleted when `named` rejects.
+   * stands and writes missing ones again, so neither loses the other's bytes, however many discard at once. Nothing is deleted when `named`
+   * rejects.
    */
   discardBlobs(
     candidates: ReadonlySet<Digest>,
     named: () => Promise<ReadonlySet<Digest>>,
     signal: AbortSignal,
   ): Promise<{ readonly freedBytes: number }>;
+  /** What writers and deletions left that ended before `beforeMilliseconds` (wall clock), none of it a blob or a reference. */
+  listLeftovers(beforeMilliseconds: number, signal: AbortSignal): AsyncIterable<Leftover>;
+  /** Removes the same, but for what is aside on its way out: that is discardBlobs' own. */
+  removeLeftovers(beforeMilliseconds: number, signal: AbortSignal): Promise<void>;
   /** Rejects, with the store's own error, when nothing could be written now; leaves nothing behind. */
   checkWritable(signal: AbortSignal): Promise<void>;
   /** Bytes that can still be written, or undefined where nobody knows. */

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { digestOf } from '../../agent/store/digest.ts';
 import type { Digest, Reference, SnapshotStore } from '../../agent/store/store.ts';
 
 const signal = new AbortController().signal;
+const waiting = { timeout: 5000, interval: 2 };
 const none = async (): Promise<ReadonlySet<Digest>> => new Set();
 
 async function collect<T>(entries: AsyncIterable<T>): Promise<readonly T[]> {
@@ -140,6 +141,8 @@ export function storeContract(
       await store.putReference(key, reference, signal);
       await store.putReference(second, reference, signal);
       expect(await collect(store.listReferences(signal))).toHaveLength(2);
+      const keys = await collect(store.listKeys(signal));
+      expect(keys.map((each) => each.namespace).toSorted()).toEqual(['default', 'other']);
       await store.deleteReference(key, signal);
       await store.deleteReference(key, signal);
       expect(await collect(store.listReferences(signal))).toEqual([{ key: second, reference }]);
@@ -192,6 +195,28 @@ export function storeContract(
       await expect(failing).rejects.toThrow('unreadable');
       expect((await read(digest)).equals(bytes)).toBe(true);
       expect(await store.discardBlobs(new Set(), none, signal)).toEqual({ freedBytes: 0 });
+    });
+
+    it('keeps a blob that one of two discards at once was told is named', async () => {
+      await put(bytes);
+      const first = Promise.withResolvers<ReadonlySet<Digest>>();
+      const second = Promise.withResolvers<ReadonlySet<Digest>>();
+      const asked: string[] = [];
+      const ask = (name: string, answer: Promise<ReadonlySet<Digest>>) => () => {
+        asked.push(name);
+        return answer;
+      };
+      const early = store.discardBlobs(new Set([digest]), ask('early', first.promise), signal);
+      await vi.waitFor(() => expect(asked).toEqual(['early']), waiting);
+      // A publisher finds the blob gone, writes it again and names it; only the later of the two hears of that.
+      await put(bytes);
+      const late = store.discardBlobs(new Set([digest]), ask('late', second.promise), signal);
+      await vi.waitFor(() => expect(asked).toEqual(['early', 'late']), waiting);
+      first.resolve(new Set());
+      await early;
+      second.resolve(new Set([digest]));
+      await late;
+      expect((await read(digest)).equals(bytes)).toBe(true);
     });
 
     it('rejects with the reason of an aborted signal', async () => {

@@ -4,9 +4,11 @@ import { corruptBlob, missingBlob, verifyBytes } from '../../agent/store/digest.
 import { checkReferenceKey } from '../../agent/store/reference-key.ts';
 import type { Digest, Reference, ReferenceKey, SnapshotStore } from '../../agent/store/store.ts';
 
+type StoredBlob = { bytes: Uint8Array; modifiedAtMilliseconds: number };
+
 /** What a MemoryStore holds, for assertions and for damage done on purpose. */
 export type MemoryStore = SnapshotStore & {
-  readonly blobs: Map<Digest, { bytes: Uint8Array; modifiedAtMilliseconds: number }>;
+  readonly blobs: Map<Digest, StoredBlob>;
   readonly references: Map<string, { readonly key: ReferenceKey; readonly reference: Reference }>;
 };
 
@@ -69,6 +71,10 @@ export function memoryStore(now: () => number = Date.now): MemoryStore {
       checkReferenceKey(key);
       references.delete(slot(key));
     },
+    listKeys: async function* (signal) {
+      signal.throwIfAborted();
+      for (const { key } of [...references.values()]) yield key;
+    },
     listReferences: async function* (signal) {
       signal.throwIfAborted();
       yield* [...references.values()];
@@ -81,16 +87,30 @@ export function memoryStore(now: () => number = Date.now): MemoryStore {
     },
     discardBlobs: async (candidates, named, signal) => {
       signal.throwIfAborted();
-      const keep = await named();
+      // Aside first, as in every real store: who asks while its blobs are still there can delete what was named meanwhile.
+      const aside = new Map([...blobs].filter(([digest]) => candidates.has(digest)));
+      for (const digest of aside.keys()) blobs.delete(digest);
+      const putBack = (digest: Digest, blob: StoredBlob): void => {
+        if (!blobs.has(digest)) blobs.set(digest, blob);
+      };
       let freedBytes = 0;
-      for (const digest of candidates) {
-        const blob = keep.has(digest) ? undefined : blobs.get(digest);
-        if (blob === undefined) continue;
-        freedBytes += blob.bytes.byteLength;
-        blobs.delete(digest);
+      try {
+        const keep = await named();
+        for (const [digest, blob] of aside) {
+          if (keep.has(digest)) putBack(digest, blob);
+          else freedBytes += blob.bytes.byteLength;
+        }
+      } catch (error) {
+        for (const [digest, blob] of aside) putBack(digest, blob);
+        throw error;
       }
       return { freedBytes };
     },
+    listLeftovers: async function* (_before, signal) {
+      signal.throwIfAborted();
+      yield* [];
+    },
+    removeLeftovers: async (_before, signal) => signal.throwIfAborted(),
     checkWritable: async (signal) => signal.throwIfAborted(),
     freeBytes: async () => undefined,
   };

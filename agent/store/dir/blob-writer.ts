@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, lstat, lutimes } from 'node:fs/promises';
+import { type FileHandle, lutimes } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { corruptBlob, digestHex, verifyBytes, verifyingStream } from '../digest.ts';
+import { errorCode } from '../error-code.ts';
 import type { Digest } from '../store.ts';
 import { type ConfinedDirectory, fileSize, openFile } from './confined-directory.ts';
-import { removeStale, writeDurably } from './durable-file.ts';
+import { removeStale, staleAfterMilliseconds, writeDurably } from './durable-file.ts';
 import { groupedSync } from './grouped-sync.ts';
 import { blobPath, makeBelow, temporaryPath, trashPath } from './layout.ts';
 
@@ -30,16 +31,13 @@ export function blobWriter(root: string, now: () => number): BlobWriter {
     try {
       await using blobs = await makeBelow(root, blobPath);
       const there = await fileSize(blobs, name);
-      const intact = there === sizeBytes && (await isIntact(blobs, digest, signal));
-      if (intact) {
-        // Restarts the grace period of a sweep, should nobody name the blob yet.
-        await lutimes(blobs.entry(name), new Date(now()), new Date(now()));
+      if (there === sizeBytes && (await renewIntact(blobs, digest, now(), signal))) {
         await syncBlobs();
         return false;
       }
       await using temporary = await makeBelow(root, temporaryPath);
       if (!tidied) {
-        await removeStale(temporary, now());
+        await removeStale(temporary, now() - staleAfterMilliseconds);
         // A store that is full by then could not make it, and could free nothing.
         await (await makeBelow(root, trashPath))[Symbol.asyncDispose]();
         tidied = true;
@@ -58,7 +56,7 @@ export function blobWriter(root: string, now: () => number): BlobWriter {
           }
         },
       );
-      if (!written && (await lstat(blobs.entry(name))).size !== sizeBytes) {
+      if (!written && ![undefined, sizeBytes].includes(await fileSize(blobs, name))) {
         throw corruptBlob(digest, 'another writer left a different size');
       }
       await syncBlobs();
@@ -72,6 +70,24 @@ export function blobWriter(root: string, now: () => number): BlobWriter {
 /** writeFile goes on from the current position and, unlike write, never stops short. */
 async function writeAll(file: FileHandle, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of chunks) await file.writeFile(chunk);
+}
+
+/** False for a blob that is damaged, or that a discard moves away meanwhile. */
+async function renewIntact(
+  blobs: ConfinedDirectory,
+  digest: Digest,
+  now: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    if (!(await isIntact(blobs, digest, signal))) return false;
+    // Restarts the grace period of a sweep, should nobody name the blob yet.
+    await lutimes(blobs.entry(digestHex(digest)), new Date(now), new Date(now));
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 /** Reads a blob that is already there: to rely on rotten bytes would make a new artifact damaged from its first second. */

@@ -4,7 +4,14 @@ import { blobWriter } from './blob-writer.ts';
 import { discardBlobs } from './discard.ts';
 import { tryWriting } from './durable-file.ts';
 import { makeBelow, temporaryPath } from './layout.ts';
-import { deleteReference, getReference, listReferences, putReference } from './reference-files.ts';
+import { listLeftovers, removeLeftovers } from './leftovers.ts';
+import {
+  deleteReference,
+  getReference,
+  listKeys,
+  listReferences,
+  putReference,
+} from './reference-files.ts';
 import { freeBytesOf, onStorage, storageFailure } from './storage-failure.ts';
 
 /**
@@ -36,10 +43,15 @@ export function dirStore(root: string): SnapshotStore {
       onStorage(root, `delete the reference of ${key.contentUID}`, signal, () =>
         deleteReference(root, key),
       ),
+    listKeys: (signal) => listing(root, 'list snapshots', signal, listKeys(root)),
     listReferences: (signal) => listing(root, 'list references', signal, listReferences(root)),
     listBlobs: (signal) => listing(root, 'list blobs', signal, listBlobs(root)),
     discardBlobs: (candidates, named, signal) =>
       onStorage(root, 'delete blobs', signal, () => discardBlobs(root, candidates, named)),
+    listLeftovers: (before, signal) =>
+      listing(root, 'list leftovers', signal, listLeftovers(root, before, Date.now())),
+    removeLeftovers: (before, signal) =>
+      onStorage(root, 'remove leftovers', signal, () => removeLeftovers(root, before, Date.now())),
     checkWritable: (signal) =>
       onStorage(root, 'take a file', signal, async () => {
         await using temporary = await makeBelow(root, temporaryPath);

@@ -2,12 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, open, readdir, rename, unlink } from 'node:fs/promises';
 import { errorCode } from '../error-code.ts';
+import type { Leftover } from '../store.ts';
 import type { ConfinedDirectory } from './confined-directory.ts';
 
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
 
 /** A writer that has not touched its temporary file for so long is taken for dead. One that was not finds its file gone, and tries again. */
-const staleAfterMilliseconds = 3_600_000;
+export const staleAfterMilliseconds = 3_600_000;
+
+/** Names of temporary files. Nothing else in their directory is ever removed: it may be that of somebody else. */
+const temporaryName = /^[0-9]+-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+const newTemporaryName = (): string => `${process.pid}-${randomUUID()}`;
 
 /** Where a file is written (`temporary`) and where it ends (`target`): two directories of one file system. */
 export type Destination = {
@@ -26,7 +32,7 @@ export async function writeDurably(
   write: (file: FileHandle) => Promise<void>,
 ): Promise<boolean> {
   const { temporary, target, name } = destination;
-  const path = temporary.entry(`${process.pid}-${randomUUID()}`);
+  const path = temporary.entry(newTemporaryName());
   const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
     try {
@@ -51,7 +57,7 @@ export async function writeDurably(
 
 /** Makes a file of one block durable and removes it: a full, read-only or failing file system says so here. */
 export async function tryWriting(temporary: ConfinedDirectory): Promise<void> {
-  const path = temporary.entry(`${process.pid}-${randomUUID()}`);
+  const path = temporary.entry(newTemporaryName());
   const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
     await file.writeFile(new Uint8Array(4096));
@@ -71,14 +77,25 @@ export async function removeIfThere(path: string): Promise<void> {
   }
 }
 
-/** Removes what dead writers left among the temporary files. `now`: wall clock, milliseconds. */
-export async function removeStale(temporary: ConfinedDirectory, now: number): Promise<void> {
+/** Temporary files that nobody touched since `before` (wall clock, milliseconds). */
+export async function* listStale(
+  temporary: ConfinedDirectory,
+  before: number,
+): AsyncGenerator<Leftover> {
   for (const name of await readdir(temporary.path)) {
-    const path = temporary.entry(name);
+    if (!temporaryName.test(name)) continue;
     try {
-      if (now - (await lstat(path)).mtimeMs > staleAfterMilliseconds) await removeIfThere(path);
+      const { size, mtimeMs } = await lstat(temporary.entry(name));
+      if (mtimeMs < before) yield { name, sizeBytes: size, modifiedAtMilliseconds: mtimeMs };
     } catch (error) {
       if (errorCode(error) !== 'ENOENT') throw error;
     }
+  }
+}
+
+/** Removes what dead writers left among the temporary files. `before` as in listStale. */
+export async function removeStale(temporary: ConfinedDirectory, before: number): Promise<void> {
+  for await (const { name } of listStale(temporary, before)) {
+    await removeIfThere(temporary.entry(name));
   }
 }

@@ -1,10 +1,10 @@
-import { readdir, rmdir, unlink } from 'node:fs/promises';
+import { lstat, readdir, rmdir, unlink } from 'node:fs/promises';
 import * as z from 'zod';
 import { Failure } from '../../../core/failure.ts';
 import { isDigest } from '../digest.ts';
 import { errorCode } from '../error-code.ts';
 import { checkReferenceKey, isReferenceKey } from '../reference-key.ts';
-import type { Reference, ReferenceKey } from '../store.ts';
+import type { Leftover, Reference, ReferenceKey } from '../store.ts';
 import { type ConfinedDirectory, fileSize, openDirectory, openFile } from './confined-directory.ts';
 import { removeIfThere, writeDurably } from './durable-file.ts';
 import { makeBelow, openBelow, referencesPath, temporaryPath } from './layout.ts';
@@ -107,6 +107,10 @@ export async function deleteReference(root: string, key: ReferenceKey): Promise<
   if (namespace === undefined) return;
   await removeIfThere(namespace.entry(key.contentUID + suffix));
   await namespace.handle.sync();
+  await removeLayout(namespace, key);
+}
+
+async function removeLayout(namespace: ConfinedDirectory, key: ReferenceKey): Promise<void> {
   try {
     await using layout = await openDirectory(namespace, key.contentUID);
     for (const name of await readdir(layout.path)) await unlink(layout.entry(name));
@@ -116,20 +120,62 @@ export async function deleteReference(root: string, key: ReferenceKey): Promise<
   }
 }
 
+type Place = { readonly namespace: ConfinedDirectory; readonly key: ReferenceKey };
+
+/** Every name in the namespaces of a store that ends in `ending` and may be a key. */
+async function* places(root: string, ending: string): AsyncGenerator<Place> {
+  await using all = await openBelow(root, referencesPath);
+  if (all === undefined) return;
+  for (const name of await readdir(all.path)) {
+    await using namespace = await openDirectory(all, name);
+    for (const entry of await readdir(namespace.path)) {
+      if (!entry.endsWith(ending)) continue;
+      const key = { namespace: name, contentUID: entry.slice(0, entry.length - ending.length) };
+      if (isReferenceKey(key)) yield { namespace, key };
+    }
+  }
+}
+
+/** Every key that a reference stands under, whether it can be read or not. */
+export async function* listKeys(root: string): AsyncGenerator<ReferenceKey> {
+  for await (const { key } of places(root, suffix)) yield key;
+}
+
 /** Every reference of the store. Throws at the first that cannot be read: who deletes by this list must not miss one. */
 export async function* listReferences(
   root: string,
 ): AsyncGenerator<{ readonly key: ReferenceKey; readonly reference: Reference }> {
-  await using all = await openBelow(root, referencesPath);
-  if (all === undefined) return;
-  for (const namespace of await readdir(all.path)) {
-    await using directory = await openDirectory(all, namespace);
-    for (const name of await readdir(directory.path)) {
-      if (!name.endsWith(suffix)) continue;
-      const key = { namespace, contentUID: name.slice(0, -suffix.length) };
-      if (!isReferenceKey(key)) continue;
-      const reference = await readReference(directory, key);
-      if (reference !== undefined) yield { key, reference };
-    }
+  for await (const { namespace, key } of places(root, suffix)) {
+    const reference = await readReference(namespace, key);
+    if (reference !== undefined) yield { key, reference };
   }
+}
+
+/** Layouts without a reference that nobody touched since `before`: their writer died before the commit, or a deletion after it. */
+export async function* listOrphanLayouts(
+  root: string,
+  before: number,
+): AsyncGenerator<Leftover & { readonly key: ReferenceKey }> {
+  for await (const { namespace, key } of places(root, '')) {
+    const found = await lstat(namespace.entry(key.contentUID));
+    if (!found.isDirectory() || found.mtimeMs >= before) continue;
+    if ((await fileSize(namespace, key.contentUID + suffix)) !== undefined) continue;
+    yield {
+      key,
+      name: [...referencesPath, key.namespace, key.contentUID].join('/'),
+      sizeBytes: 0,
+      modifiedAtMilliseconds: found.mtimeMs,
+    };
+  }
+}
+
+/** Removes a layout without a reference, and puts it back should the reference be written at this very moment. */
+export async function removeOrphanLayout(root: string, key: ReferenceKey): Promise<void> {
+  await using namespace = await openBelow(root, [...referencesPath, key.namespace]);
+  if (namespace === undefined) return;
+  await removeLayout(namespace, key);
+  const reference = await readReference(namespace, key);
+  if (reference === undefined) return;
+  await using temporary = await makeBelow(root, temporaryPath);
+  await writeLayout(root, temporary, key, reference);
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import {
   lstat,
   mkdir,
@@ -37,6 +37,12 @@ describe('a store in a directory', () => {
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
     fence: 1,
   });
+
+  const leftovers = async (before: number): Promise<readonly string[]> => {
+    const names: string[] = [];
+    for await (const { name } of store.listLeftovers(before, signal)) names.push(name);
+    return names;
+  };
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'dir-store-'));
@@ -89,11 +95,14 @@ describe('a store in a directory', () => {
 
   it('removes what a dead writer left, not what a living one writes', async () => {
     await mkdir(join(directory, 'tmp'));
-    await writeFile(join(directory, 'tmp/old'), 'x');
-    await utimes(join(directory, 'tmp/old'), 1000, 1000);
-    await writeFile(join(directory, 'tmp/new'), 'x');
+    const living = `12-${randomUUID()}`;
+    for (const name of [`12-${randomUUID()}`, living, 'notes.txt']) {
+      await writeFile(join(directory, 'tmp', name), 'x');
+      if (name !== living) await utimes(join(directory, 'tmp', name), 1000, 1000);
+    }
     await put(randomBytes(5));
-    expect(await readdir(join(directory, 'tmp'))).toEqual(['new']);
+    // What no writer of ours can have left is somebody else's.
+    expect((await readdir(join(directory, 'tmp'))).toSorted()).toEqual([living, 'notes.txt']);
   });
 
   it('finishes what an interrupted discard left aside', async () => {
@@ -103,8 +112,13 @@ describe('a store in a directory', () => {
     await put(unnamed);
     await mkdir(join(directory, 'trash'), { recursive: true });
     for (const bytes of [named, unnamed]) {
-      await rename(blobFile(bytes), join(directory, 'trash', digestHex(digestOf(bytes))));
+      const name = `${digestHex(digestOf(bytes))}.${randomUUID()}`;
+      await rename(blobFile(bytes), join(directory, 'trash', name));
     }
+    expect(await leftovers(Date.now())).toEqual([
+      expect.stringMatching(/^trash\//),
+      expect.stringMatching(/^trash\//),
+    ]);
     const freed = await store.discardBlobs(
       new Set(),
       async () => new Set([digestOf(named)]),
@@ -113,6 +127,35 @@ describe('a store in a directory', () => {
     expect(freed).toEqual({ freedBytes: 40 });
     expect(await store.statBlob(digestOf(named), signal)).toBe(30);
     expect(await readdir(join(directory, 'trash'))).toEqual([]);
+  });
+
+  it('removes a layout whose reference was never written or is deleted, once it is old', async () => {
+    const bytes = randomBytes(10);
+    await put(bytes);
+    await store.putReference(key, reference(bytes), signal);
+    const other = { ...key, contentUID: 'uid-2' };
+    await store.putReference(other, reference(bytes), signal);
+    await rm(join(directory, 'snapshots/default/uid-1.json'));
+    expect(await leftovers(Date.now())).toEqual([]);
+    for (const name of ['uid-1', 'uid-2']) {
+      await utimes(join(directory, 'snapshots/default', name), 1000, 1000);
+    }
+    expect(await leftovers(Date.now())).toEqual(['snapshots/default/uid-1']);
+    await store.removeLeftovers(Date.now(), signal);
+    expect((await readdir(join(directory, 'snapshots/default'))).toSorted()).toEqual([
+      'uid-2',
+      'uid-2.json',
+    ]);
+  });
+
+  it('never takes the file of a living writer for a leftover, whatever the grace', async () => {
+    await mkdir(join(directory, 'tmp'));
+    const [living, dead] = [`12-${randomUUID()}`, `13-${randomUUID()}`];
+    for (const name of [living, dead]) await writeFile(join(directory, 'tmp', name), 'x');
+    await utimes(join(directory, 'tmp', dead), 1000, 1000);
+    expect(await leftovers(Date.now() + 1e9)).toEqual([`tmp/${dead}`]);
+    await store.removeLeftovers(Date.now() + 1e9, signal);
+    expect(await readdir(join(directory, 'tmp'))).toEqual([living]);
   });
 
   it('follows no symlink, wherever one stands', async () => {
