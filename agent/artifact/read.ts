@@ -34,11 +34,30 @@ export async function readArtifact(
       `the store has no snapshot ${key.namespace}/${key.contentUID}`,
     );
   }
+  return await readDocuments(store, reference, signal);
+}
+
+/** The same for a reference that need not stand in the store. */
+export async function readDocuments(
+  store: SnapshotStore,
+  reference: Reference,
+  signal: AbortSignal,
+): Promise<Artifact> {
   const manifest = await readManifest(store, reference, signal);
+  const config = await readConfig(store, manifest, signal);
+  return { reference, manifest, config };
+}
+
+/** The config that a manifest names, verified, parsed, and in agreement with it. */
+export async function readConfig(
+  store: SnapshotStore,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<ArtifactConfig> {
   const { digest, size } = manifest.config;
   const config = parseConfig(await readJSON(store, digest, size, signal));
   checkLayers(manifest, config);
-  return { reference, manifest, config };
+  return config;
 }
 
 /** The manifest a reference names, verified and parsed. */

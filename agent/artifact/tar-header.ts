@@ -69,8 +69,10 @@ function checksum(block: Buffer): number {
 /** The header in a block, or undefined where the block is none: wrong checksum, wrong magic, numbers that are none. */
 export function parseTarHeader(block: Buffer): TarHeader | undefined {
   if (number(block, fields.checksum) !== checksum(block)) return undefined;
-  if (text(block, fields.magic) !== 'ustar') return undefined;
-  const prefix = text(block, fields.prefix);
+  const magic = text(block, fields.magic);
+  // GNU tar's own format differs in the prefix, where it may keep times, and in entry types that readers refuse.
+  if (magic !== 'ustar' && magic !== 'ustar  ') return undefined;
+  const prefix = magic === 'ustar' ? text(block, fields.prefix) : '';
   const name = text(block, fields.name);
   const type = text(block, fields.type);
   const header: TarHeader = {

@@ -1,6 +1,9 @@
 import { fitsHeader, padding, type TarHeader, tarHeaderBlock } from './tar-header.ts';
 import { type PaxRecords, paxBlocks } from './tar-pax.ts';
 
+/** Eleven octal digits; a pax record says what is larger. */
+const largestHeaderSize = 8 ** 11 - 1;
+
 /** A regular file or another simple entry, owned by root, with fixed times: equal content makes equal bytes. `path` is a byte string. */
 export function plainHeader(
   path: string,
@@ -8,19 +11,23 @@ export function plainHeader(
   mode: number,
   sizeBytes: number,
 ): Buffer {
+  const fitsField = sizeBytes <= largestHeaderSize;
   const header: TarHeader = {
     name: path,
     mode,
     uid: 0,
     gid: 0,
-    sizeBytes,
+    sizeBytes: fitsField ? sizeBytes : 0,
     mtimeSeconds: 0,
     type,
     linkName: '',
     deviceMajor: 0,
     deviceMinor: 0,
   };
-  const records: PaxRecords = new Map(fitsHeader(path) ? [] : [['path', path]]);
+  const records: PaxRecords = new Map([
+    ...(fitsHeader(path) ? [] : [['path', path] as const]),
+    ...(fitsField ? [] : [['size', String(sizeBytes)] as const]),
+  ]);
   return Buffer.concat([paxBlocks(records), tarHeaderBlock(header)]);
 }
 

@@ -10,6 +10,11 @@ const parts = {
   cli: ['core', 'runtime', 'cli'],
 } as const satisfies Record<string, readonly string[]>;
 
+/** Folders that a part may use as a library, although they are another part's: reading and keeping artifacts needs no agent (ADR 8). */
+const lent: Readonly<Record<string, readonly string[]>> = {
+  cli: ['agent/artifact', 'agent/store', 'agent/store/dir'],
+};
+
 /** Packages that have one door. */
 const doors: Readonly<Record<string, string>> = {
   '@kubernetes/client-node': 'runtime/kube.ts',
@@ -63,9 +68,30 @@ describe('imports', () => {
     expect(
       broken(
         (path) => partOf(path) === part,
-        (one) => one.relative && !may.includes(partOf(one.target)),
+        (one) =>
+          one.relative &&
+          !may.includes(partOf(one.target)) &&
+          !(lent[part] ?? []).includes(folderOf(one.target)),
       ),
     ).toEqual([]);
+  });
+
+  it('of the command line load nothing of the agent but what is lent to it', () => {
+    const loaded = new Set<string>();
+    const load = (path: string): void => {
+      if (loaded.has(path)) return;
+      loaded.add(path);
+      for (const one of byPath.get(path)?.imports ?? []) {
+        if (one.relative && !one.typeOnly) load(one.target);
+      }
+    };
+    load('cli/main.ts');
+    const may = [...parts.cli, ...(lent['cli'] ?? [])];
+    const odd = [...loaded].filter(
+      (path) => !may.includes(partOf(path)) && !may.includes(folderOf(path)),
+    );
+    expect(odd).toEqual([]);
+    expect(loaded.size).toBeGreaterThan(20);
   });
 
   it('of core need zod and nothing else, not even Node', () => {

@@ -5,11 +5,12 @@ import { mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { abandonPublish, deleteArtifact, sweepStore } from '../../../../agent/artifact/delete.ts';
+import { abandonPublish, deleteArtifact } from '../../../../agent/artifact/delete.ts';
 import { extractArtifact } from '../../../../agent/artifact/extract.ts';
 import { blobsOf } from '../../../../agent/artifact/manifest.ts';
 import { type PublishRequest, publishArtifact } from '../../../../agent/artifact/publish.ts';
 import { findPublished } from '../../../../agent/artifact/read.ts';
+import { sweepStore } from '../../../../agent/artifact/sweep.ts';
 import { verifyArtifact } from '../../../../agent/artifact/verify.ts';
 import type { DumpResult } from '../../../../agent/capture/backend.ts';
 import { digestOf } from '../../../../agent/store/digest.ts';
@@ -242,26 +243,6 @@ describe('an artifact', () => {
     expect(store.blobs.size).toBe(0);
     const never = await abandonPublish(store, join(directory, 'nothing'), signal);
     expect(never.freedBytes).toBe(0);
-  });
-
-  it('sweeps only what is old and unnamed', async () => {
-    await publishArtifact(request());
-    const named = store.blobs.size;
-    const other = makeDump(join(directory, 'other'), { 'pages-1.img': randomBytes(5000) });
-    await expect(
-      publishArtifact(
-        request({
-          dump: await other,
-          stagingDirectory: join(directory, 'other'),
-          beforeReference: () => Promise.reject(new Error('gone')),
-        }),
-      ),
-    ).rejects.toThrow();
-    await sweepStore(store, 60_000, Date.now(), signal);
-    expect(store.blobs.size).toBeGreaterThan(named);
-    await sweepStore(store, 60_000, Date.now() + 61_000, signal);
-    expect(store.blobs.size).toBe(named);
-    await verifyArtifact(store, key, signal);
   });
 
   it('reports a dump that became shorter', async () => {
