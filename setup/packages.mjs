@@ -45,6 +45,7 @@ const needs = [
   program('openssl', 'openssl', 'certificates'),
   program('mmdebstrap', 'mmdebstrap', 'the root file system of nodes'),
   program('buildah', 'buildah', 'building images'),
+  program('skopeo', 'skopeo', 'reading artifacts with another tool'),
   {
     present: () => existsSync('/usr/share/keyrings/debian-archive-keyring.gpg'),
     packages: ['debian-archive-keyring'],
