@@ -4,11 +4,13 @@ import type { Metadata } from '../core/api/metadata.ts';
 import { labels } from '../core/api/names.ts';
 import { parsePodSnapshot } from '../core/api/pod-snapshot.ts';
 import type { PodSnapshotContent } from '../core/api/pod-snapshot-content.ts';
+import { parseSnapshotJob } from '../core/api/snapshot-job.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../runtime/back-off.ts';
 import type { Kube } from '../runtime/kube-port.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import type { ObjectReader } from '../runtime/object-cache.ts';
 import { cacheKey } from '../runtime/raw-object.ts';
 import { Reflector, type ReflectorOptions } from '../runtime/reflector.ts';
 import { followedBy } from './follow.ts';
@@ -18,6 +20,7 @@ import {
   jobIndexFunctions,
   podIndexFunctions,
   snapshotIndexFunctions,
+  snapshotJobIndexFunctions,
 } from './indexes.ts';
 import { ownerOf } from './ownership.ts';
 import { parseSlimContent, parseSlimJob, parseSlimPod } from './parse-slim.ts';
@@ -27,6 +30,7 @@ export type Wake = {
   readonly checkpoint: (key: string) => void;
   readonly snapshot: (key: string) => void;
   readonly content: (key: string) => void;
+  readonly snapshotJob: (key: string) => void;
 };
 
 /** What the reflectors need from the process. */
@@ -63,13 +67,31 @@ function reflector<T, Name extends string>(
   return made;
 }
 
-const checkpointOwner = ({ metadata }: { readonly metadata: Metadata }): readonly string[] => {
-  const owner = ownerOf(metadata, 'DynamoCheckpoint');
-  return owner === undefined ? [] : [cacheKey(metadata.namespace ?? '', owner.name)];
+type Stored = { readonly metadata: Metadata };
+
+const ownerKeys =
+  (kind: string) =>
+  ({ metadata }: Stored): readonly string[] => {
+    const owner = ownerOf(metadata, kind);
+    return owner === undefined ? [] : [cacheKey(metadata.namespace ?? '', owner.name)];
+  };
+
+/** A snapshot names its SnapshotJob by a label, for it is not owned by it. */
+const snapshotJobKeys = ({ metadata }: Stored): readonly string[] => {
+  const name = metadata.labels[labels.snapshotJob];
+  return name === undefined ? [] : [cacheKey(metadata.namespace ?? '', name)];
 };
 
+/** The keys of the objects that a pod of a Job names as what it is made for. */
+const ownersOfPod =
+  (owners: Pick<ObjectReader<Stored, 'uid'>, 'byIndex'>) =>
+  ({ metadata }: Stored): readonly string[] =>
+    owners
+      .byIndex('uid', metadata.labels[labels.owner] ?? '')
+      .map((owner) => cacheKey(owner.metadata.namespace ?? '', owner.metadata.name));
+
 /**
- * The five copies of cluster state that the controller keeps. Of pods only those of checkpoint Jobs: the pod of a user's snapshot is read
+ * The six copies of cluster state that the controller keeps. Of pods only those of source Jobs: the pod of a user's snapshot is read
  * uncached when it is needed, and one that is not placed yet is looked at again and again, ever more rarely.
  */
 export function controllerCaches(deps: CacheDeps, wake: Wake) {
@@ -78,13 +100,20 @@ export function controllerCaches(deps: CacheDeps, wake: Wake) {
     indexes: checkpointIndexFunctions,
     onChange: wake.checkpoint,
   });
-  const ownersOfSnapshots = followedBy(checkpointOwner, wake.checkpoint);
+  const snapshotJobs = reflector(deps, kinds.snapshotJob, undefined, {
+    parse: parseSnapshotJob,
+    indexes: snapshotJobIndexFunctions,
+    onChange: wake.snapshotJob,
+  });
+  const checkpointsOfSnapshots = followedBy(ownerKeys('DynamoCheckpoint'), wake.checkpoint);
+  const snapshotJobsOfSnapshots = followedBy(snapshotJobKeys, wake.snapshotJob);
   const snapshots = reflector(deps, kinds.podSnapshot, undefined, {
     parse: parsePodSnapshot,
     indexes: snapshotIndexFunctions,
     onChange: (key, snapshot) => {
       wake.snapshot(key);
-      ownersOfSnapshots(key, snapshot);
+      checkpointsOfSnapshots(key, snapshot);
+      snapshotJobsOfSnapshots(key, snapshot);
     },
   });
   const snapshotsOfContents = followedBy(
@@ -99,28 +128,30 @@ export function controllerCaches(deps: CacheDeps, wake: Wake) {
       snapshotsOfContents(key, content);
     },
   });
+  const checkpointsOfJobs = followedBy(ownerKeys('DynamoCheckpoint'), wake.checkpoint);
+  const snapshotJobsOfJobs = followedBy(ownerKeys('SnapshotJob'), wake.snapshotJob);
   const jobs = reflector(deps, kinds.job, labels.checkpointID, {
     parse: parseSlimJob,
     indexes: jobIndexFunctions,
-    onChange: followedBy(checkpointOwner, wake.checkpoint),
+    onChange: (key, job) => {
+      checkpointsOfJobs(key, job);
+      snapshotJobsOfJobs(key, job);
+    },
   });
-  const ownersOfPods = followedBy(({ metadata }: { readonly metadata: Metadata }) => {
-    const uid = metadata.labels[labels.owner] ?? '';
-    return checkpoints
-      .byIndex('uid', uid)
-      .map((owner) => cacheKey(owner.metadata.namespace ?? '', owner.metadata.name));
-  }, wake.checkpoint);
+  const checkpointsOfPods = followedBy(ownersOfPod(checkpoints), wake.checkpoint);
+  const snapshotJobsOfPods = followedBy(ownersOfPod(snapshotJobs), wake.snapshotJob);
   const pods = reflector(deps, kinds.pod, labels.checkpointSource, {
     parse: parseSlimPod,
     indexes: podIndexFunctions,
     onChange: (key, pod) => {
-      ownersOfPods(key, pod);
+      checkpointsOfPods(key, pod);
+      snapshotJobsOfPods(key, pod);
       for (const { metadata } of snapshots.byIndex('pod', key)) {
         wake.snapshot(cacheKey(metadata.namespace ?? '', metadata.name));
       }
     },
   });
-  return { checkpoints, snapshots, contents, jobs, pods };
+  return { checkpoints, snapshotJobs, snapshots, contents, jobs, pods };
 }
 
 /** All reflectors of the controller. */

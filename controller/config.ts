@@ -16,7 +16,7 @@ export type ControllerConfig = {
 /** Printed by `--help`. */
 export const usage = `Usage: node controller/main.js [--help]
 
-The Cryopod controller: turns DynamoCheckpoints and PodSnapshots into work orders for nodes, and decides how they end.
+The Cryopod controller: turns DynamoCheckpoints, SnapshotJobs and PodSnapshots into work orders for nodes, and decides how they end.
 
 Environment:
   POD_NAME               name in events and in the leader election (default: the host name)

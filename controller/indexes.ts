@@ -2,6 +2,7 @@ import type { DynamoCheckpoint } from '../core/api/dynamo-checkpoint.ts';
 import type { Metadata } from '../core/api/metadata.ts';
 import type { PodSnapshot } from '../core/api/pod-snapshot.ts';
 import type { PodSnapshotContent } from '../core/api/pod-snapshot-content.ts';
+import type { SnapshotJob } from '../core/api/snapshot-job.ts';
 import type { Job, Pod } from '../core/api/workload.ts';
 import type { Indexes } from '../runtime/object-cache.ts';
 import { cacheKey } from '../runtime/raw-object.ts';
@@ -11,11 +12,9 @@ import { ownerOf } from './ownership.ts';
 type Stored = { readonly metadata: Metadata };
 
 const ownerUIDs =
-  (kind: string) =>
-  ({ metadata }: Stored): readonly string[] => {
-    const owner = ownerOf(metadata, kind);
-    return owner === undefined ? [] : [owner.uid];
-  };
+  (...kinds: readonly string[]) =>
+  ({ metadata }: Stored): readonly string[] =>
+    kinds.flatMap((kind) => ownerOf(metadata, kind)?.uid ?? []);
 
 /** Checkpoints by `namespace/checkpointID` and by UID. */
 export const checkpointIndexFunctions: Indexes<DynamoCheckpoint, 'id' | 'uid'> = {
@@ -23,8 +22,15 @@ export const checkpointIndexFunctions: Indexes<DynamoCheckpoint, 'id' | 'uid'> =
   uid: ({ metadata }) => [metadata.uid],
 };
 
-/** Jobs by the UID of the checkpoint that owns them. */
-export const jobIndexFunctions: Indexes<Job, 'owner'> = { owner: ownerUIDs('DynamoCheckpoint') };
+/** SnapshotJobs by UID. */
+export const snapshotJobIndexFunctions: Indexes<SnapshotJob, 'uid'> = {
+  uid: ({ metadata }) => [metadata.uid],
+};
+
+/** Jobs by the UID of the checkpoint or SnapshotJob that owns them. */
+export const jobIndexFunctions: Indexes<Job, 'owner'> = {
+  owner: ownerUIDs('DynamoCheckpoint', 'SnapshotJob'),
+};
 
 /** Pods by the UID of their Job. */
 export const podIndexFunctions: Indexes<Pod, 'job'> = { job: ownerUIDs('Job') };

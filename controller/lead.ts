@@ -15,6 +15,7 @@ import { type CourseDeps, followCourses } from './metrics/course.ts';
 import { OwnWrites } from './own-writes.ts';
 import { SnapshotMemory } from './snapshot/memory.ts';
 import { snapshotReconcile } from './snapshot/reconcile.ts';
+import { snapshotJobReconcile } from './snapshot-job/reconcile.ts';
 
 /** What leading needs from the process. */
 export type LeadDeps = CacheDeps & {
@@ -40,10 +41,12 @@ function reconciles(deps: LeadDeps): Reconciles {
   const shared = {
     ...{ kube, clock, ...caches, events: deps.events },
     ownCheckpoints: new OwnWrites(caches.checkpoints),
+    ownSnapshotJobs: new OwnWrites(caches.snapshotJobs),
     ownSnapshots: new OwnWrites(caches.snapshots),
     heartbeats: new Heartbeats(kube, clock, deps.namespace),
     memory: new SnapshotMemory(clock),
     readySince: new FirstSeen(clock),
+    completedSince: new FirstSeen(clock),
     serverMilliseconds: () =>
       serverNow(kube, clock.monotonicMilliseconds()) ?? clock.wallMilliseconds(),
   };
@@ -51,6 +54,7 @@ function reconciles(deps: LeadDeps): Reconciles {
     checkpoint: checkpointReconcile(shared),
     snapshot: snapshotReconcile(shared),
     content: contentReconcile(shared),
+    snapshotJob: snapshotJobReconcile(shared),
   };
 }
 
@@ -80,7 +84,8 @@ export function leadership(deps: LeadDeps): Leadership {
   const checkpoint = start('checkpoint', work.checkpoint);
   const snapshot = start('snapshot', work.snapshot);
   const content = start('content', work.content);
-  const running = [checkpoint, snapshot, content];
+  const snapshotJob = start('snapshotJob', work.snapshotJob);
+  const queues = { checkpoint, snapshot, content, snapshotJob };
   return {
     wake: {
       checkpoint: (key) => {
@@ -95,15 +100,21 @@ export function leadership(deps: LeadDeps): Leadership {
         courses.changed.content(key);
         content.add(key);
       },
+      snapshotJob: (key) => {
+        courses.changed.snapshotJob(key);
+        snapshotJob.add(key);
+      },
     },
     run: async (signal) => {
-      const stopped = resync(deps, { checkpoint, snapshot, content }, signal);
+      const stopped = resync(deps, queues, signal);
       try {
         await Promise.race([stopped, fenced.promise]);
       } finally {
         // Who lost the lease writes nothing more, not even the rest of a reconcile: a successor may be at work.
         const lost = !signal.aborted || isFailure(signal.reason, 'fenced');
-        await Promise.all(running.map((one) => one.stop(lost ? 0 : stopGraceMilliseconds)));
+        await Promise.all(
+          Object.values(queues).map((one) => one.stop(lost ? 0 : stopGraceMilliseconds)),
+        );
       }
     },
   };
@@ -120,6 +131,7 @@ async function resync(
 ): Promise<void> {
   while (!signal.aborted) {
     for (const key of keysOf(caches.checkpoints.list())) queues.checkpoint.add(key);
+    for (const key of keysOf(caches.snapshotJobs.list())) queues.snapshotJob.add(key);
     for (const key of keysOf(caches.snapshots.list())) queues.snapshot.add(key);
     for (const key of keysOf(caches.contents.list())) queues.content.add(key);
     // Rejects only when the signal aborts, which ends the loop.

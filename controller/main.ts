@@ -19,7 +19,12 @@ import { objectMetrics } from './metrics/object-metrics.ts';
 const requestTimeoutMilliseconds = 10_000;
 const flushMilliseconds = 2_000;
 
-const nobody: Wake = { checkpoint: () => {}, snapshot: () => {}, content: () => {} };
+const nobody: Wake = {
+  checkpoint: () => {},
+  snapshot: () => {},
+  content: () => {},
+  snapshotJob: () => {},
+};
 
 /** Serves the probes and the metrics. A replica that stands by is ready too: it could lead at once. */
 async function serve(
@@ -74,6 +79,7 @@ async function control(config: ControllerConfig, log: Log, stop: AbortSignal): P
     checkpoint: (key) => wake.checkpoint(key),
     snapshot: (key) => wake.snapshot(key),
     content: (key) => wake.content(key),
+    snapshotJob: (key) => wake.snapshotJob(key),
   });
   gaugeObjects(metrics.registry, caches);
   const objects = objectMetrics(metrics.registry);

@@ -2,7 +2,7 @@ import { findCondition, isTrue } from '../../core/api/conditions.ts';
 import type { CheckpointPhase } from '../../core/api/dynamo-checkpoint.ts';
 import { checkpointJobName } from '../../core/api/names.ts';
 import { type FailureReason, isFailureReason } from '../../core/api/reasons.ts';
-import type { Job } from '../../core/api/workload.ts';
+import { isJobOver, type Job, trueJobCondition } from '../../core/api/workload.ts';
 import type { Decision } from '../../core/decision.ts';
 import type { CheckpointAction, ObservedCheckpoint } from './observed.ts';
 
@@ -117,9 +117,6 @@ function pending(observed: ObservedCheckpoint): Decision<CheckpointAction> {
   };
 }
 
-const trueCondition = (job: Job, type: string) =>
-  job.status.conditions.find((condition) => condition.type === type && condition.status === 'True');
-
 /** Why a Job will not go on, or undefined while it runs. */
 function jobVerdict(
   observed: ObservedCheckpoint,
@@ -135,13 +132,13 @@ function jobVerdict(
       message: `Job ${jobName} was replaced by one that is not ours.`,
     };
   }
-  const failed = trueCondition(job.object, 'Failed');
+  const failed = trueJobCondition(job.object, 'Failed');
   if (failed !== undefined) {
     const reason = failed.reason === 'DeadlineExceeded' ? 'DeadlineExceeded' : 'JobFailed';
     const said = [failed.reason, failed.message].filter(Boolean).join(': ');
     return { reason, message: `Job ${jobName} failed before the capture: ${said}` };
   }
-  if (trueCondition(job.object, 'Complete') !== undefined) {
+  if (trueJobCondition(job.object, 'Complete') !== undefined) {
     return { reason: 'JobFailed', message: `Job ${jobName} completed before it was captured.` };
   }
   return undefined;
@@ -231,14 +228,11 @@ function creating(observed: ObservedCheckpoint): Decision<CheckpointAction> {
 const keepsJobs = (observed: ObservedCheckpoint): boolean =>
   observed.checkpoint.spec.job.ttlSecondsAfterFinished !== undefined;
 
-const isOver = (job: Job): boolean =>
-  (trueCondition(job, 'Complete') ?? trueCondition(job, 'Failed')) !== undefined;
-
 function ready(observed: ObservedCheckpoint): Decision<CheckpointAction> {
   const { leftoverJobs, sinceReadyMilliseconds } = observed;
   if (keepsJobs(observed) || leftoverJobs.length === 0) return nothing;
   const left = jobGraceMilliseconds - sinceReadyMilliseconds;
-  if (left > 0 && !leftoverJobs.every(isOver)) {
+  if (left > 0 && !leftoverJobs.every(isJobOver)) {
     return { actions: [], againAfterMilliseconds: left };
   }
   return { actions: deleteJobs(leftoverJobs) };

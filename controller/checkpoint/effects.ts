@@ -3,11 +3,12 @@ import { type DynamoCheckpoint, parseDynamoCheckpoint } from '../../core/api/dyn
 import { kinds } from '../../core/api/kinds.ts';
 import { apiVersion } from '../../core/api/names.ts';
 import type { Clock } from '../../core/clock.ts';
-import { Failure, isFailure } from '../../core/failure.ts';
+import { Failure } from '../../core/failure.ts';
 import type { EventRecorder } from '../../runtime/events.ts';
 import type { Kube } from '../../runtime/kube-port.ts';
 import type { Finding } from '../loop.ts';
 import type { OwnWrites } from '../own-writes.ts';
+import { cancelPodSnapshot, createSourceJob, deleteSourceJob } from '../source-job/effects.ts';
 import type { CheckpointAction, ObservedCheckpoint } from './observed.ts';
 import { snapshotObject } from './snapshot-object.ts';
 import { statusPatch } from './status-report.ts';
@@ -28,31 +29,15 @@ type Effect<K extends CheckpointAction['do']> = (
   signal: AbortSignal,
 ) => Promise<Finding<ObservedCheckpoint>>;
 
-/** A quota frees up again; every other refusal of a Job stands until somebody changes the checkpoint. */
-function isRejection(error: unknown): error is Failure {
-  return isFailure(error, 'terminal') && !error.message.includes('exceeded quota');
-}
-
 const createJob: Effect<'createJob'> = async (targets, _action, observed, signal) => {
   if (!observed.shaped.ok) throw new Failure('terminal', 'Unshaped', observed.shaped.message);
-  try {
-    await targets.kube.create(kinds.job, observed.shaped.job, { dryRun: false }, signal);
-    return undefined;
-  } catch (error) {
-    if (isRejection(error)) return { rejection: error.message };
-    throw error;
-  }
+  const created = await createSourceJob(targets.kube, observed.shaped.job, signal);
+  return created.ok ? undefined : { rejection: created.message };
 };
 
 const deleteJob: Effect<'deleteJob'> = async (targets, action, observed, signal) => {
   const namespace = observed.checkpoint.metadata.namespace ?? '';
-  const key = { kind: kinds.job, namespace, name: action.name };
-  try {
-    await targets.kube.delete(key, { uid: action.uid }, signal);
-  } catch (error) {
-    // Conflict: another Job has the name by now. Either way this one is gone.
-    if (!isFailure(error, 'gone', 'conflict')) throw error;
-  }
+  await deleteSourceJob(targets.kube, { ...action, namespace }, signal);
   return undefined;
 };
 
@@ -68,16 +53,7 @@ const createSnapshot: Effect<'createSnapshot'> = async (targets, action, observe
 };
 
 const cancelSnapshot: Effect<'cancelSnapshot'> = async (targets, action, _observed, signal) => {
-  const { name, namespace = '', resourceVersion } = action.snapshot.metadata;
-  if (action.snapshot.spec.cancel) return undefined;
-  const body = { metadata: { resourceVersion }, spec: { cancel: true } };
-  const key = { kind: kinds.podSnapshot, namespace, name };
-  try {
-    // Optimistic: if the snapshot moved meanwhile it may be Ready by now, and Ready wins.
-    await targets.kube.patch(key, '', { type: 'merge', body }, signal);
-  } catch (error) {
-    if (!isFailure(error, 'gone')) throw error;
-  }
+  await cancelPodSnapshot(targets.kube, action.snapshot, signal);
   return undefined;
 };
 

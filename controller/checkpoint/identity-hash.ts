@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { CheckpointIdentity, DynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
+import { shortHash } from '../source-job/short-hash.ts';
 
 /** What a checkpoint is known by. `identityHash` is absent where the spec names no identity. */
 export type CheckpointIDs = { readonly checkpointID: string; readonly identityHash?: string };
@@ -15,9 +15,6 @@ function canonicalText(value: unknown): string {
     .map(([name, field]) => `${JSON.stringify(name)}:${canonicalText(field)}`);
   return `{${fields.join(',')}}`;
 }
-
-const shortHash = (text: string): string =>
-  createHash('sha256').update(text).digest('hex').slice(0, 16);
 
 /** 16 hex digits of SHA-256 over the canonical identity; the order of keys does not matter. */
 export function identityHash(identity: CheckpointIdentity): string {

@@ -3,16 +3,18 @@ import type { DynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
 import { kinds } from '../../core/api/kinds.ts';
 import { checkpointJobName, labels } from '../../core/api/names.ts';
 import { type PodSnapshot, parsePodSnapshot } from '../../core/api/pod-snapshot.ts';
-import { type Job, type Pod, parseJob } from '../../core/api/workload.ts';
+import { isJobOver, type Job, type Pod, parseJob } from '../../core/api/workload.ts';
 import type { Kube } from '../../runtime/kube-port.ts';
 import type { ObjectReader } from '../../runtime/object-cache.ts';
 import { cacheKey } from '../../runtime/raw-object.ts';
 import type { FirstSeen } from '../first-seen.ts';
 import type { OwnWrites } from '../own-writes.ts';
-import { isOwnedBy, ownerOf } from '../ownership.ts';
+import { isOwnedBy } from '../ownership.ts';
 import { parsedOrRetry, read } from '../read.ts';
+import { podOfJob } from '../source-job/pod-of-job.ts';
+import { foreignSighting, type Sighting } from '../source-job/sighting.ts';
 import { type CheckpointIDs, checkpointIDs } from './identity-hash.ts';
-import type { ObservedCheckpoint, Sighting } from './observed.ts';
+import type { ObservedCheckpoint } from './observed.ts';
 import { shapeJob } from './shape-job.ts';
 
 /** What the observation of checkpoints reads. */
@@ -78,7 +80,7 @@ export async function observeCheckpoint(
     return Object.freeze({ ...base, job, snapshot: unread, pod: undefined });
   }
   const job = await sightJob(sources, checkpoint, jobName, false, signal);
-  const pod = job.state === 'ours' ? podOf(sources, job.object) : undefined;
+  const pod = job.state === 'ours' ? podOfJob(sources.pods, job.object) : undefined;
   const wanted = { name: base.snapshotName, job, pod };
   const snapshot = await sightSnapshot(sources, checkpoint, wanted, signal);
   return Object.freeze({ ...base, job, snapshot, pod });
@@ -115,27 +117,6 @@ function leftoverJobs(
     .filter(({ metadata }) => phase === 'Ready' || phase === 'Failed' || metadata.name !== jobName);
 }
 
-function podOf(sources: CheckpointSources, job: Job): Pod | undefined {
-  return sources.pods
-    .byIndex('job', job.metadata.uid)
-    .find(({ metadata }) => metadata.deletionTimestamp === undefined);
-}
-
-/**
- * Foreign objects leave when they are being deleted, or when their owner is a checkpoint that is no more: the cluster's garbage
- * collector is on its way then.
- */
-function foreign(
-  sources: CheckpointSources,
-  metadata: Job['metadata'],
-): Sighting<never> & { state: 'foreign' } {
-  const owner = ownerOf(metadata, 'DynamoCheckpoint');
-  const orphaned =
-    owner !== undefined && sources.checkpoints.byIndex('uid', owner.uid).length === 0;
-  const leaving = metadata.deletionTimestamp !== undefined || orphaned;
-  return { state: 'foreign', name: metadata.name, leaving };
-}
-
 async function sightJob(
   sources: CheckpointSources,
   checkpoint: DynamoCheckpoint,
@@ -152,7 +133,7 @@ async function sightJob(
   if (job === undefined) return { state: 'missing' };
   return isOwnedBy(job.metadata, checkpoint.metadata.uid)
     ? { state: 'ours', object: job }
-    : foreign(sources, job.metadata);
+    : foreignSighting(sources.checkpoints, 'DynamoCheckpoint', job.metadata);
 }
 
 type Wanted = {
@@ -163,10 +144,7 @@ type Wanted = {
 
 /** A verdict about a Job needs a look at the snapshot that is not from the cache. */
 function jobEnded({ job }: Wanted): boolean {
-  if (job.state !== 'ours') return true;
-  return job.object.status.conditions.some(
-    ({ type, status }) => status === 'True' && (type === 'Complete' || type === 'Failed'),
-  );
+  return job.state !== 'ours' || isJobOver(job.object);
 }
 
 /** The snapshot of this attempt is known by owner label, owner UID and the Job's UID, never by a rebuilt name. */
@@ -200,5 +178,5 @@ async function sightSnapshot(
   const key = { kind: kinds.podSnapshot, namespace, name: wanted.name };
   const namesake = await read(sources.kube, key, parsePodSnapshot, signal);
   if (namesake === undefined || isOwnedBy(namesake.metadata, uid)) return { state: 'missing' };
-  return foreign(sources, namesake.metadata);
+  return foreignSighting(sources.checkpoints, 'DynamoCheckpoint', namesake.metadata);
 }

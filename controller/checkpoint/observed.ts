@@ -2,18 +2,9 @@ import type { CheckpointPhase, DynamoCheckpoint } from '../../core/api/dynamo-ch
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { Reason } from '../../core/api/reasons.ts';
 import type { Job, Pod } from '../../core/api/workload.ts';
+import type { Sighting } from '../source-job/sighting.ts';
 import type { CheckpointIDs } from './identity-hash.ts';
 import type { ShapedJob } from './shape-job.ts';
-
-/**
- * How an object was found. `missing` is the API server's own word, never the cache's. A `foreign` object bears the name but belongs to
- * somebody else; `leaving` when it is on its way out (of an earlier incarnation of the checkpoint, say).
- */
-export type Sighting<T> =
-  | { readonly state: 'unread' }
-  | { readonly state: 'missing' }
-  | { readonly state: 'foreign'; readonly name: string; readonly leaving: boolean }
-  | { readonly state: 'ours'; readonly object: T };
 
 /** Everything that is known of a checkpoint at one moment; decide gets nothing else. */
 export type ObservedCheckpoint = {

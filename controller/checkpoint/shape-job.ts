@@ -2,8 +2,7 @@ import type { DynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
 import { apiVersion, checkpointJobName, labels } from '../../core/api/names.ts';
 import type { FailureReason } from '../../core/api/reasons.ts';
 import type { RawObject } from '../../runtime/kube-port.ts';
-import { parsePodTemplate } from './pod-template.ts';
-import { shapeTemplate } from './shape-template.ts';
+import { sourceJob, sourceTemplate } from '../source-job/job-object.ts';
 
 /** The Job to create, or why there can be none. */
 export type ShapedJob =
@@ -21,62 +20,37 @@ export function ownerReference(checkpoint: DynamoCheckpoint): RawObject {
   };
 }
 
-/**
- * The batch/v1 Job of one attempt. It never retries by itself: a restarted pod would be another process than the one
- * that is captured, so a retry is a fresh Job of the next attempt.
- */
+/** The batch/v1 Job of one attempt; a retry is a fresh Job of the next attempt. */
 export function shapeJob(
   checkpoint: DynamoCheckpoint,
   checkpointID: string,
   attempt: number,
 ): ShapedJob {
   const { job } = checkpoint.spec;
-  const parsed = parsePodTemplate(job.podTemplateSpec);
-  if (!parsed.ok) {
-    return {
-      ok: false,
-      reason: 'JobRejected',
-      message: `spec.job.podTemplateSpec is no pod template: ${parsed.message}.`,
-    };
-  }
   const { disabled, size } = job.sharedMemory;
-  const template = shapeTemplate(parsed.value, {
+  const shaped = sourceTemplate(job.podTemplateSpec, {
     targetContainerName: job.targetContainerName,
     checkpointID,
     ownerUID: checkpoint.metadata.uid,
+    labels: {},
     readiness: job.readiness,
     sharedMemorySize: disabled ? undefined : size,
   });
-  if (template === undefined) {
-    const names = parsed.value.spec.containers.map(({ name }) => name).join(', ');
-    return {
-      ok: false,
-      reason: 'InvalidTargetContainer',
-      message: `The pod template has no container ${job.targetContainerName}; it has: ${names}.`,
-    };
+  if (!shaped.ok) {
+    return shaped.reason === 'NoTemplate'
+      ? { ok: false, reason: 'JobRejected', message: `spec.job.podTemplateSpec ${shaped.message}` }
+      : { ok: false, reason: 'InvalidTargetContainer', message: shaped.message };
   }
   return {
     ok: true,
-    job: {
-      apiVersion: 'batch/v1',
-      kind: 'Job',
-      metadata: {
-        name: checkpointJobName(checkpointID, attempt),
-        namespace: checkpoint.metadata.namespace,
-        labels: {
-          [labels.checkpointID]: checkpointID,
-          [labels.owner]: checkpoint.metadata.uid,
-        },
-        ownerReferences: [ownerReference(checkpoint)],
-      },
-      spec: {
-        backoffLimit: 0,
-        activeDeadlineSeconds: job.activeDeadlineSeconds,
-        ...(job.ttlSecondsAfterFinished === undefined
-          ? {}
-          : { ttlSecondsAfterFinished: job.ttlSecondsAfterFinished }),
-        template,
-      },
-    },
+    job: sourceJob({
+      name: checkpointJobName(checkpointID, attempt),
+      namespace: checkpoint.metadata.namespace,
+      labels: { [labels.checkpointID]: checkpointID, [labels.owner]: checkpoint.metadata.uid },
+      owner: ownerReference(checkpoint),
+      activeDeadlineSeconds: job.activeDeadlineSeconds,
+      ttlSecondsAfterFinished: job.ttlSecondsAfterFinished,
+      template: shaped.template,
+    }),
   };
 }

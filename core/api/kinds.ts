@@ -22,6 +22,7 @@ export const kinds = {
   podSnapshot: own('PodSnapshot', 'podsnapshots', true),
   podSnapshotContent: own('PodSnapshotContent', 'podsnapshotcontents', false),
   dynamoCheckpoint: own('DynamoCheckpoint', 'dynamocheckpoints', true),
+  snapshotJob: own('SnapshotJob', 'snapshotjobs', true),
   pod: { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true },
   node: { group: '', version: 'v1', kind: 'Node', plural: 'nodes', namespaced: false },
   job: { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true },

@@ -14,6 +14,9 @@ export const labels = {
   captureEligible: 'nvidia.com/snapshot-capture-eligible',
   checkpointID: 'nvidia.com/snapshot-checkpoint-id',
   owner: 'nvidia.com/snapshot-owner',
+  /** Name of the SnapshotJob that something belongs to. */
+  snapshotJob: 'nvidia.com/snapshot-job',
+  /** UID of that SnapshotJob; on the snapshot of a DynamoCheckpoint, of the batch/v1 Job of its attempt. */
   jobUID: 'nvidia.com/snapshot-job-uid',
 } as const;
 

@@ -30,6 +30,14 @@ export const failureReasons = [
   'DuplicateCheckpoint',
   'SnapshotConflict',
   'SnapshotDeleted',
+  'InvalidSpec',
+  'JobNameConflict',
+  'JobDeleted',
+  'PodSnapshotNameConflict',
+  'PodSnapshotDeleted',
+  'PodSnapshotFailed',
+  'CaptureFailed',
+  'SourceCompletedWithoutCapture',
 ] as const;
 /** One reason of a failure. */
 export type FailureReason = (typeof failureReasons)[number];
@@ -59,6 +67,10 @@ export const stateReasons = [
   'Captured',
   'ArtifactDeleted',
   'Released',
+  'PodPending',
+  'PodReady',
+  'CaptureInProgress',
+  'CaptureCompleted',
 ] as const;
 /** One reason that is neither failure nor progress. */
 export type StateReason = (typeof stateReasons)[number];

@@ -68,6 +68,7 @@ export const jobSchema = z.object({
   status: z
     .looseObject({
       active: z.number().int().optional(),
+      ready: z.number().int().optional(),
       succeeded: z.number().int().optional(),
       failed: z.number().int().optional(),
       conditions: z
@@ -85,6 +86,17 @@ export const jobSchema = z.object({
 });
 /** The fields of a batch/v1 Job that Cryopod reads. */
 export type Job = z.infer<typeof jobSchema>;
+
+/** The condition of a Job of a type, if it is True. */
+export const trueJobCondition = (
+  { status }: Job,
+  type: string,
+): Job['status']['conditions'][number] | undefined =>
+  status.conditions.find((condition) => condition.type === type && condition.status === 'True');
+
+/** Complete or Failed: its pods will do nothing more. */
+export const isJobOver = (job: Job): boolean =>
+  (trueJobCondition(job, 'Complete') ?? trueJobCondition(job, 'Failed')) !== undefined;
 
 /** Reads a coordination.k8s.io/v1 Lease. */
 export const leaseSchema = z.object({

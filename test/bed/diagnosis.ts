@@ -6,7 +6,13 @@ const questions: readonly { readonly title: string; readonly args: readonly stri
   { title: 'pods', args: ['get', 'pods', '-A', '-o', 'wide'] },
   {
     title: 'snapshots',
-    args: ['get', 'dynamocheckpoints,podsnapshots,podsnapshotcontents', '-A', '-o', 'yaml'],
+    args: [
+      'get',
+      'dynamocheckpoints,snapshotjobs,podsnapshots,podsnapshotcontents',
+      '-A',
+      '-o',
+      'yaml',
+    ],
   },
   { title: 'events', args: ['get', 'events', '-A', '--sort-by=.metadata.creationTimestamp'] },
   {

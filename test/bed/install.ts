@@ -10,7 +10,7 @@ import { buildShim, placeShim, shimNeeded } from './shim/prlimit.ts';
 export type InstallOptions = { readonly log: (line: string) => void };
 
 const readyDeadlineMs = 180_000;
-const definitions = ['dynamocheckpoints', 'podsnapshots', 'podsnapshotcontents'];
+const definitions = ['dynamocheckpoints', 'podsnapshots', 'podsnapshotcontents', 'snapshotjobs'];
 
 /**
  * Installs Cryopod into a bed and returns once it serves: images built and loaded, deploy/ applied with the bed's patches, definitions

@@ -11,6 +11,7 @@ import {
   type PodSnapshotContent,
   parsePodSnapshotContent,
 } from '../../core/api/pod-snapshot-content.ts';
+import { parseSnapshotJob, type SnapshotJob } from '../../core/api/snapshot-job.ts';
 import { isFailure } from '../../core/failure.ts';
 import { type ConnectedKube, connectKube } from '../../runtime/kube.ts';
 import type { RawObject } from '../../runtime/kube-port.ts';
@@ -99,6 +100,10 @@ export class ControllerWorld {
     return this.read(kinds.dynamoCheckpoint, name, parseDynamoCheckpoint);
   }
 
+  snapshotJob(name: string): Promise<SnapshotJob | undefined> {
+    return this.read(kinds.snapshotJob, name, parseSnapshotJob);
+  }
+
   content(name: string): Promise<PodSnapshotContent | undefined> {
     return this.read(kinds.podSnapshotContent, name, parsePodSnapshotContent);
   }
@@ -172,7 +177,7 @@ export async function controllerWorld(name: string): Promise<ControllerWorld> {
   for (const file of ['namespace', 'controller-rbac']) {
     await bed.kubectl(['apply', '-f', root(`deploy/${file}.yaml`)]);
   }
-  const served = ['get', 'podsnap,podsnapcontent,dckpt', '-A'];
+  const served = ['get', 'podsnap,podsnapcontent,dckpt,snapjob', '-A'];
   await bed.waitFor('the kinds', () => bed.kubectl(served).catch(() => undefined), 20_000);
   // Nothing makes service accounts here, and no pod is admitted without one.
   await bed.waitFor(

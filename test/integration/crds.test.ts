@@ -14,8 +14,8 @@ beforeAll(async () => {
   bed = await upBed({ name: bedName, nodes: 0 });
   await bed.kubectl(['apply', '--server-side', '-k', crds]);
   await bed.waitFor(
-    'the three kinds to be served',
-    () => bed.kubectl(['get', 'podsnap,podsnapcontent,dckpt', '-A']).catch(() => undefined),
+    'the kinds to be served',
+    () => bed.kubectl(['get', 'podsnap,podsnapcontent,dckpt,snapjob', '-A']).catch(() => undefined),
     20_000,
   );
   await bed.waitFor(
@@ -289,9 +289,10 @@ describe('DynamoCheckpoint', () => {
   });
 });
 
-it('kubectl get snapshots shows all three kinds', async () => {
+it('kubectl get snapshots shows all kinds', async () => {
+  await living('snapshotjob-minimal.yaml', 'listed');
   const table = await bed.kubectl(['get', 'snapshots', '-A', '-o', 'name']);
-  for (const kind of ['podsnapshot', 'podsnapshotcontent', 'dynamocheckpoint']) {
+  for (const kind of ['podsnapshot', 'podsnapshotcontent', 'dynamocheckpoint', 'snapshotjob']) {
     expect(table).toContain(`${kind}.nvidia.com/`);
   }
 });

@@ -30,7 +30,12 @@ type Definition = {
   };
 };
 
-const own: readonly Kind[] = [kinds.podSnapshot, kinds.podSnapshotContent, kinds.dynamoCheckpoint];
+const own: readonly Kind[] = [
+  kinds.podSnapshot,
+  kinds.podSnapshotContent,
+  kinds.dynamoCheckpoint,
+  kinds.snapshotJob,
+];
 const definition = (kind: Kind): Definition => yaml.parse(readText(`crds/${kind.plural}.yaml`));
 const schemaOf = (kind: Kind): Schema =>
   definition(kind).spec.versions[0]?.schema.openAPIV3Schema ?? {};

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { PodTemplate } from '../../../../controller/checkpoint/pod-template.ts';
 import { shapeJob } from '../../../../controller/checkpoint/shape-job.ts';
-import { shapeTemplate } from '../../../../controller/checkpoint/shape-template.ts';
+import type { PodTemplate } from '../../../../controller/source-job/pod-template.ts';
+import { shapeTemplate } from '../../../../controller/source-job/shape-template.ts';
 import { parseDynamoCheckpoint } from '../../../../core/api/dynamo-checkpoint.ts';
 import { annotations, labels } from '../../../../core/api/names.ts';
 
@@ -10,6 +10,7 @@ const options = {
   targetContainerName: 'main',
   checkpointID: '0123456789abcdef',
   ownerUID: 'owner-uid',
+  labels: {},
   readiness: 'Sentinel',
   sharedMemorySize: '8Gi',
 } as const;

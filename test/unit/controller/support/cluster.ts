@@ -61,6 +61,17 @@ export function checkpointManifest(
   };
 }
 
+export function snapshotJobManifest(name: string, spec: RawObject = {}): RawObject {
+  return {
+    metadata: { name, namespace: 'default' },
+    spec: {
+      podTemplate: { spec: { containers: [{ name: 'main', image: 'sample' }] } },
+      podSnapshotTemplate: {},
+      ...spec,
+    },
+  };
+}
+
 const ready = { type: 'Ready', status: 'True', reason: 'Captured', message: 'Captured.' };
 
 /** What an agent writes at the end of a capture. */

@@ -7,14 +7,17 @@ import {
   jobIndexFunctions,
   podIndexFunctions,
   snapshotIndexFunctions,
+  snapshotJobIndexFunctions,
 } from '../../../../controller/indexes.ts';
 import { OwnWrites } from '../../../../controller/own-writes.ts';
 import { SnapshotMemory } from '../../../../controller/snapshot/memory.ts';
 import { snapshotReconcile } from '../../../../controller/snapshot/reconcile.ts';
+import { snapshotJobReconcile } from '../../../../controller/snapshot-job/reconcile.ts';
 import { parseDynamoCheckpoint } from '../../../../core/api/dynamo-checkpoint.ts';
 import { type Kind, kinds } from '../../../../core/api/kinds.ts';
 import { parsePodSnapshot } from '../../../../core/api/pod-snapshot.ts';
 import { parsePodSnapshotContent } from '../../../../core/api/pod-snapshot-content.ts';
+import { parseSnapshotJob } from '../../../../core/api/snapshot-job.ts';
 import { parseJob, parsePod } from '../../../../core/api/workload.ts';
 import { isFailure } from '../../../../core/failure.ts';
 import type { EventRecord } from '../../../../runtime/events.ts';
@@ -56,6 +59,12 @@ export class World {
     parseDynamoCheckpoint,
     checkpointIndexFunctions,
   );
+  readonly snapshotJobs = new KubeCache(
+    this.kube,
+    kinds.snapshotJob,
+    parseSnapshotJob,
+    snapshotJobIndexFunctions,
+  );
   readonly jobs = new KubeCache(this.kube, kinds.job, parseJob, jobIndexFunctions);
   readonly pods = new KubeCache(this.kube, kinds.pod, parsePod, podIndexFunctions);
   #reconciles: Reconciles;
@@ -70,12 +79,15 @@ export class World {
   }
 
   #start(): Reconciles {
-    const { kube, clock, contents, checkpoints, jobs, pods, snapshots } = this;
+    const { kube, clock, contents, checkpoints, jobs, pods, snapshotJobs, snapshots } = this;
     const events = { record: (event: EventRecord) => void this.events.push(event) };
     const serverMilliseconds = (): number =>
       serverNow(kube, clock.monotonicMilliseconds()) ?? clock.wallMilliseconds();
     const shared = {
-      ...{ kube, clock, events, contents, checkpoints, jobs, pods, snapshots, serverMilliseconds },
+      ...{ kube, clock, events, contents, checkpoints, jobs, pods, snapshotJobs, snapshots },
+      serverMilliseconds,
+      ownSnapshotJobs: new OwnWrites(snapshotJobs),
+      completedSince: new FirstSeen(clock),
       ownCheckpoints: new OwnWrites(checkpoints),
       ownSnapshots: new OwnWrites(snapshots),
       heartbeats: new Heartbeats(kube, clock),
@@ -84,6 +96,7 @@ export class World {
     };
     return new Map([
       [kinds.dynamoCheckpoint, checkpointReconcile(shared)],
+      [kinds.snapshotJob, snapshotJobReconcile(shared)],
       [kinds.podSnapshot, snapshotReconcile(shared)],
       [kinds.podSnapshotContent, contentReconcile(shared)],
     ]);
@@ -143,6 +156,10 @@ export class World {
 
   checkpoint(name: string) {
     return this.checkpoints.get(`default/${name}`);
+  }
+
+  snapshotJob(name: string) {
+    return this.snapshotJobs.get(`default/${name}`);
   }
 
   /** The content of a snapshot, by its back-link. */

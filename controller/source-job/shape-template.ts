@@ -7,13 +7,15 @@ import {
 } from '../../core/api/names.ts';
 import type { PodTemplate, TemplateContainer } from './pod-template.ts';
 
-/** What shaping is told by the checkpoint. */
+/** What shaping is told by the object that wants the capture. */
 export type TemplateOptions = {
   readonly targetContainerName: string;
   readonly checkpointID: string;
   readonly ownerUID: string;
+  /** Further labels of the pod; those that a capture needs win over them, and they over the template's own. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly readiness: 'Sentinel' | 'PodReady';
-  /** Size of /dev/shm, or undefined where the checkpoint wants none. */
+  /** Size of /dev/shm, or undefined to leave it as the runtime makes it. */
   readonly sharedMemorySize: string | number | undefined;
 };
 
@@ -112,6 +114,7 @@ function shapedMetadata(template: PodTemplate, options: TemplateOptions): PodTem
     labels: {
       ...metadata?.labels,
       ...istio,
+      ...options.labels,
       [labels.checkpointSource]: 'true',
       [labels.checkpointID]: options.checkpointID,
       [labels.owner]: options.ownerUID,

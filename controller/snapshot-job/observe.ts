@@ -1,0 +1,151 @@
+import { isTrue } from '../../core/api/conditions.ts';
+import { kinds } from '../../core/api/kinds.ts';
+import { type PodSnapshot, parsePodSnapshot } from '../../core/api/pod-snapshot.ts';
+import type { SnapshotJob } from '../../core/api/snapshot-job.ts';
+import { isJobOver, type Job, type Pod, parseJob } from '../../core/api/workload.ts';
+import type { Kube } from '../../runtime/kube-port.ts';
+import type { ObjectReader } from '../../runtime/object-cache.ts';
+import { cacheKey } from '../../runtime/raw-object.ts';
+import type { FirstSeen } from '../first-seen.ts';
+import type { OwnWrites } from '../own-writes.ts';
+import { isOwnedBy } from '../ownership.ts';
+import { read } from '../read.ts';
+import { podOfJob } from '../source-job/pod-of-job.ts';
+import { foreignSighting, type Sighting } from '../source-job/sighting.ts';
+import type { ObservedSnapshotJob, SnapshotJobPhase } from './observed.ts';
+import { shapeSnapshotJob } from './shape-job.ts';
+import { isSnapshotOfJob } from './snapshot-object.ts';
+
+/** What the observation of SnapshotJobs reads. */
+export type SnapshotJobSources = {
+  readonly kube: Kube;
+  readonly snapshotJobs: ObjectReader<SnapshotJob, 'uid'>;
+  readonly ownSnapshotJobs: OwnWrites<SnapshotJob>;
+  readonly jobs: ObjectReader<Job, 'owner'>;
+  readonly pods: ObjectReader<Pod, 'job'>;
+  readonly snapshots: ObjectReader<PodSnapshot, 'owner' | 'pod'>;
+  /** Since when SnapshotJobs are Completed, by key. */
+  readonly completedSince: FirstSeen;
+  /** The API server's time, as far as it is known. */
+  readonly serverMilliseconds: () => number;
+};
+
+/** The cluster enforces the Job's deadline; only when it does not do so within this time do we. */
+const deadlineGraceMilliseconds = 60_000;
+
+/** How far a SnapshotJob is, from its status alone. */
+export function phaseOf({ status }: SnapshotJob): SnapshotJobPhase {
+  if (isTrue(status.conditions, 'Failed')) return 'Failed';
+  if (isTrue(status.conditions, 'Completed')) return 'Completed';
+  if (status.podSnapshotUID !== undefined) return 'Capturing';
+  return status.sourceJobUID === undefined ? 'New' : 'Started';
+}
+
+/** Reads what is known of a SnapshotJob; undefined when the cache has none of that name. */
+export async function observeSnapshotJob(
+  sources: SnapshotJobSources,
+  key: string,
+  signal: AbortSignal,
+): Promise<ObservedSnapshotJob | undefined> {
+  const snapshotJob = sources.ownSnapshotJobs.get(key);
+  const phase = snapshotJob === undefined ? undefined : phaseOf(snapshotJob);
+  const sinceCompletedMilliseconds = sources.completedSince.since(key, phase === 'Completed');
+  if (snapshotJob === undefined || phase === undefined) return undefined;
+  const deleting = snapshotJob.metadata.deletionTimestamp !== undefined;
+  const base = {
+    ...{ phase, deleting, snapshotJob, sinceCompletedMilliseconds },
+    shaped: shapeSnapshotJob(snapshotJob),
+    rejection: undefined,
+  };
+  const unread = { state: 'unread' } as const;
+  if (deleting || phase === 'Failed') {
+    const nothing = { pod: undefined, leftMilliseconds: undefined };
+    return Object.freeze({ ...base, ...nothing, job: unread, snapshot: unread });
+  }
+  if (phase === 'Completed') {
+    const nothing = { pod: undefined, leftMilliseconds: undefined, snapshot: unread };
+    return Object.freeze({ ...base, ...nothing, job: leftoverJob(sources, snapshotJob) });
+  }
+  const job = await sightJob(sources, snapshotJob, phase === 'New', signal);
+  const pod = job.state === 'ours' ? podOfJob(sources.pods, job.object) : undefined;
+  const leftMilliseconds =
+    job.state === 'ours' ? timeLeft(sources, snapshotJob, job.object) : undefined;
+  const ended = job.state !== 'ours' || isJobOver(job.object) || (leftMilliseconds ?? 0) < 0;
+  const snapshot = await sightSnapshot(sources, { snapshotJob, phase, pod, ended }, signal);
+  return Object.freeze({ ...base, job, pod, leftMilliseconds, snapshot });
+}
+
+function isOurs(snapshotJob: SnapshotJob, { metadata }: Job): boolean {
+  const pinned = snapshotJob.status.sourceJobUID ?? metadata.uid;
+  return metadata.uid === pinned && isOwnedBy(metadata, snapshotJob.metadata.uid);
+}
+
+/** The Job of one that is Completed, from the cache alone: all there is to do is to delete it. */
+function leftoverJob(sources: SnapshotJobSources, snapshotJob: SnapshotJob): Sighting<Job> {
+  const object = sources.jobs
+    .byIndex('owner', snapshotJob.metadata.uid)
+    .find(({ metadata }) => metadata.deletionTimestamp === undefined);
+  return object === undefined ? { state: 'unread' } : { state: 'ours', object };
+}
+
+async function sightJob(
+  sources: SnapshotJobSources,
+  snapshotJob: SnapshotJob,
+  uncached: boolean,
+  signal: AbortSignal,
+): Promise<Sighting<Job>> {
+  const { name, namespace = '' } = snapshotJob.metadata;
+  const cached = uncached ? undefined : sources.jobs.get(cacheKey(namespace, name));
+  const job =
+    cached !== undefined && isOurs(snapshotJob, cached)
+      ? cached
+      : await read(sources.kube, { kind: kinds.job, namespace, name }, parseJob, signal);
+  if (job === undefined) return { state: 'missing' };
+  return isOurs(snapshotJob, job)
+    ? { state: 'ours', object: job }
+    : foreignSighting(sources.snapshotJobs, 'SnapshotJob', job.metadata);
+}
+
+function timeLeft(sources: SnapshotJobSources, { spec }: SnapshotJob, job: Job): number {
+  const createdAt = Date.parse(job.metadata.creationTimestamp);
+  if (Number.isNaN(createdAt)) return deadlineGraceMilliseconds;
+  const end = createdAt + spec.activeDeadlineSeconds * 1000 + deadlineGraceMilliseconds;
+  return end - sources.serverMilliseconds();
+}
+
+type Wanted = {
+  readonly snapshotJob: SnapshotJob;
+  readonly phase: SnapshotJobPhase;
+  readonly pod: Pod | undefined;
+  /** A verdict about the Job is near, so the look at the snapshot must not be from the cache. */
+  readonly ended: boolean;
+};
+
+/** Without an owner reference the snapshot is known by the UID on record, or before that by labels and source. */
+async function sightSnapshot(
+  sources: SnapshotJobSources,
+  { snapshotJob, phase, pod, ended }: Wanted,
+  signal: AbortSignal,
+): Promise<Sighting<PodSnapshot>> {
+  const { name, namespace = '' } = snapshotJob.metadata;
+  const pinned = snapshotJob.status.podSnapshotUID;
+  const isCurrent = (snapshot: PodSnapshot): boolean =>
+    pinned === undefined
+      ? phase === 'Started' && isSnapshotOfJob(snapshotJob, pod, snapshot)
+      : snapshot.metadata.uid === pinned;
+  const cached = sources.snapshots.get(cacheKey(namespace, name));
+  if (cached !== undefined && isCurrent(cached)) {
+    const { conditions } = cached.status;
+    const settled = isTrue(conditions, 'Ready') || isTrue(conditions, 'Failed');
+    if (settled || !ended) return { state: 'ours', object: cached };
+  }
+  // A new one looks before it runs anything, but not harder than the cache does: later looks are uncached.
+  const needed =
+    phase === 'New' ? cached !== undefined : ended || pod !== undefined || phase === 'Capturing';
+  if (!needed) return { state: 'unread' };
+  const key = { kind: kinds.podSnapshot, namespace, name };
+  const snapshot = await read(sources.kube, key, parsePodSnapshot, signal);
+  if (snapshot === undefined) return { state: 'missing' };
+  if (isCurrent(snapshot)) return { state: 'ours', object: snapshot };
+  return { state: 'foreign', name, leaving: snapshot.metadata.deletionTimestamp !== undefined };
+}
