@@ -47,6 +47,7 @@ function reconciles(deps: LeadDeps): Reconciles {
     memory: new SnapshotMemory(clock),
     readySince: new FirstSeen(clock),
     completedSince: new FirstSeen(clock),
+    snapshotFailedSince: new FirstSeen(clock),
     serverMilliseconds: () =>
       serverNow(kube, clock.monotonicMilliseconds()) ?? clock.wallMilliseconds(),
   };

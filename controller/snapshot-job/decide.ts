@@ -12,8 +12,10 @@ const nothing: Decision<SnapshotJobAction> = { actions: [] };
 
 /** Time between Completed and the end of its Job: the workload reads `snapshot-complete` and exits by itself. */
 const jobGraceMilliseconds = 10_000;
-/** An object of a former incarnation is collected by the cluster within seconds. */
-const leavingRecheckMilliseconds = 1_000;
+/** For what the cluster does within seconds: collect an object of a former incarnation, say how a Job ended. */
+const recheckMilliseconds = 1_000;
+/** The Job says why its pod ended only after the agent saw it end; longer than this a snapshot's own reason is not kept back. */
+const jobVerdictGraceMilliseconds = 30_000;
 /** Longest time between two looks at a Job that has no pod, or runs: a backstop for lost events. */
 const backstopMilliseconds = 30_000;
 
@@ -32,7 +34,7 @@ const awaitLeaving = (name: string): Decision<SnapshotJobAction> => ({
   actions: [
     { do: 'report', report: { to: 'Waiting', message: `Waits for an earlier ${name} to go.` } },
   ],
-  againAfterMilliseconds: leavingRecheckMilliseconds,
+  againAfterMilliseconds: recheckMilliseconds,
 });
 
 /** A snapshot of our name that is not ours: it outlived an earlier SnapshotJob, or somebody else made it. */
@@ -80,7 +82,9 @@ function sourceVerdict(observed: ObservedSnapshotJob): Verdict | undefined {
     const after = job.state === 'foreign' ? ', and another one has its name' : '';
     return { reason: 'JobDeleted', message: `Job ${name} was deleted before the capture${after}.` };
   }
-  const failed = trueJobCondition(job.object, 'Failed');
+  // FailureTarget comes with the decision, Failed only when the last pod has ended.
+  const failed =
+    trueJobCondition(job.object, 'Failed') ?? trueJobCondition(job.object, 'FailureTarget');
   if (failed !== undefined) {
     const reason = failed.reason === 'DeadlineExceeded' ? 'DeadlineExceeded' : 'JobFailed';
     const said = [failed.reason, failed.message].filter(Boolean).join(': ');
@@ -141,6 +145,16 @@ const bindFailures: ReadonlySet<string> = new Set<FailureReason>([
   'StalePodReference',
 ]);
 
+/** A source that has ended, and a Job that does not say why yet. */
+function isRootCauseDue(observed: ObservedSnapshotJob, reason: string): boolean {
+  return (
+    reason !== 'Cancelled' &&
+    consequences.has(reason) &&
+    sourceVerdict(observed) === undefined &&
+    observed.sinceSnapshotFailedMilliseconds < jobVerdictGraceMilliseconds
+  );
+}
+
 /** The root cause of a failed capture: what ended the source where that is why, else the snapshot's own reason. */
 function captureVerdict(
   observed: ObservedSnapshotJob,
@@ -176,7 +190,11 @@ function capture(observed: ObservedSnapshotJob): Decision<SnapshotJobAction> {
     };
   }
   const failed = findCondition(status.conditions, 'Failed');
-  if (failed?.status === 'True') return fail(captureVerdict(observed, name, failed));
+  if (failed?.status === 'True') {
+    return isRootCauseDue(observed, failed.reason)
+      ? { actions: [], againAfterMilliseconds: recheckMilliseconds }
+      : fail(captureVerdict(observed, name, failed));
+  }
   if (metadata.deletionTimestamp !== undefined) {
     return fail({ reason: 'PodSnapshotDeleted', message: deleted });
   }

@@ -26,6 +26,8 @@ export type SnapshotJobSources = {
   readonly snapshots: ObjectReader<PodSnapshot, 'owner' | 'pod'>;
   /** Since when SnapshotJobs are Completed, by key. */
   readonly completedSince: FirstSeen;
+  /** Since when their snapshots are Failed, by key. */
+  readonly snapshotFailedSince: FirstSeen;
   /** The API server's time, as far as it is known. */
   readonly serverMilliseconds: () => number;
 };
@@ -50,13 +52,18 @@ export async function observeSnapshotJob(
   const snapshotJob = sources.ownSnapshotJobs.get(key);
   const phase = snapshotJob === undefined ? undefined : phaseOf(snapshotJob);
   const sinceCompletedMilliseconds = sources.completedSince.since(key, phase === 'Completed');
-  if (snapshotJob === undefined || phase === undefined) return undefined;
+  if (snapshotJob === undefined || phase === undefined) {
+    sources.snapshotFailedSince.since(key, false);
+    return undefined;
+  }
   const deleting = snapshotJob.metadata.deletionTimestamp !== undefined;
   const base = {
     ...{ phase, deleting, snapshotJob, sinceCompletedMilliseconds },
     shaped: shapeSnapshotJob(snapshotJob),
+    sinceSnapshotFailedMilliseconds: 0,
     rejection: undefined,
   };
+  if (phase !== 'Capturing') sources.snapshotFailedSince.since(key, false);
   const unread = { state: 'unread' } as const;
   if (deleting || phase === 'Failed') {
     const nothing = { pod: undefined, leftMilliseconds: undefined };
@@ -72,7 +79,11 @@ export async function observeSnapshotJob(
     job.state === 'ours' ? timeLeft(sources, snapshotJob, job.object) : undefined;
   const ended = job.state !== 'ours' || isJobOver(job.object) || (leftMilliseconds ?? 0) < 0;
   const snapshot = await sightSnapshot(sources, { snapshotJob, phase, pod, ended }, signal);
-  return Object.freeze({ ...base, job, pod, leftMilliseconds, snapshot });
+  const hasFailed =
+    snapshot.state === 'ours' && isTrue(snapshot.object.status.conditions, 'Failed');
+  const sinceSnapshotFailedMilliseconds = sources.snapshotFailedSince.since(key, hasFailed);
+  const seen = { job, pod, leftMilliseconds, snapshot, sinceSnapshotFailedMilliseconds };
+  return Object.freeze({ ...base, ...seen });
 }
 
 function isOurs(snapshotJob: SnapshotJob, { metadata }: Job): boolean {

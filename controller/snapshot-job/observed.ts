@@ -25,6 +25,8 @@ export type ObservedSnapshotJob = {
   readonly leftMilliseconds: number | undefined;
   /** Since this process first saw it Completed; 0 where it is not. */
   readonly sinceCompletedMilliseconds: number;
+  /** Since this process first saw the snapshot Failed; 0 where it is not. */
+  readonly sinceSnapshotFailedMilliseconds: number;
   /** What the API server said when it refused the Job. */
   readonly rejection: string | undefined;
 };

@@ -87,10 +87,10 @@ describe('a SnapshotJob of the counter', () => {
   });
 
   it.each([
-    ['DeadlineExceeded', 'never', ['/bin/sleep', '300'], 8],
-    ['SourceCompletedWithoutCapture', 'short', ['/bin/sleep', '1'], 120],
+    ['DeadlineExceeded', 'never-ready', ['/bin/sleep', '300'], 8],
+    ['SourceCompletedWithoutCapture', 'short-lived', ['/bin/sleep', '1'], 120],
   ])(
-    'fails with %s where the source is %s ready for its capture',
+    'fails with %s: %s',
     async (reason, name, command, activeDeadlineSeconds) => {
       await bed.apply(manifest({ namespace, name, command, activeDeadlineSeconds }));
       const { status } = await ended(name, 'Failed');

@@ -78,6 +78,7 @@ const observed: fc.Arbitrary<ObservedSnapshotJob> = fc.record({
   pod: fc.constantFrom(undefined, pod),
   leftMilliseconds: fc.constantFrom(undefined, -1, 500, 9e12),
   sinceCompletedMilliseconds: fc.constantFrom(0, 20_000),
+  sinceSnapshotFailedMilliseconds: fc.constantFrom(0, 40_000),
   rejection: fc.constantFrom(undefined, 'no such field'),
 });
 
@@ -145,6 +146,21 @@ describe('the rules for a SnapshotJob', () => {
       if (!does(one, 'deleteJob')) return true;
       const isOver = one.job.state === 'ours' && one.job.object.status.conditions.length > 0;
       return one.phase === 'Completed' && (isOver || one.sinceCompletedMilliseconds >= 10_000);
+    });
+  });
+
+  it('wait for the Job to say why its pod ended, and not for ever', () => {
+    always((one) => {
+      const report = reportOf(one);
+      if (one.phase !== 'Capturing' || report?.to !== 'Failed') return true;
+      const isSourceGone = JSON.stringify(one.snapshot).includes('SourcePodGone');
+      const isBare = report.reason === 'CaptureFailed' && isSourceGone;
+      return !isBare || one.sinceSnapshotFailedMilliseconds >= 30_000;
+    });
+    always((one) => {
+      const isFailed = one.snapshot.state === 'ours' && one.snapshot.object.status.stage === 'Failed';
+      const isDue = one.phase === 'Capturing' && !one.deleting && isFailed;
+      return !isDue || one.sinceSnapshotFailedMilliseconds === 0 || reportOf(one)?.to === 'Failed';
     });
   });
 

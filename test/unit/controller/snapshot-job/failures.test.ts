@@ -56,7 +56,7 @@ describe('a SnapshotJob fails', () => {
   it.each([
     ['CheckpointFailed', 'CaptureFailed'],
     ['PreflightFailed', 'CaptureFailed'],
-    ['SourcePodNotFound', 'PodSnapshotFailed'],
+    ['ContentConflict', 'PodSnapshotFailed'],
     ['DeadlineExceeded', 'DeadlineExceeded'],
   ])('when its snapshot failed with %s: %s', async (snapshot, reason) => {
     const world = await capturing();
@@ -76,6 +76,25 @@ describe('a SnapshotJob fails', () => {
     await orderEnds(late, 'SourcePodGone');
     await late.rest();
     expect(failure(late)?.reason).toBe('SourceCompletedWithoutCapture');
+  });
+
+  it('with the reason of its Job, also when that comes after the end of its snapshot', async () => {
+    const world = await capturing();
+    await orderEnds(world, 'SourcePodGone');
+    await world.rest();
+    expect(failure(world)).toBeUndefined();
+    await jobEnds(world, 'FailureTarget', 'DeadlineExceeded');
+    await world.rest();
+    expect(failure(world)?.reason).toBe('DeadlineExceeded');
+  });
+
+  it('with CaptureFailed when the Job never says why its pod ended', async () => {
+    const world = await capturing();
+    await orderEnds(world, 'SourcePodGone');
+    await world.pass(20);
+    expect(failure(world)).toBeUndefined();
+    await world.pass(20);
+    expect(failure(world)?.reason).toBe('CaptureFailed');
   });
 
   it('with JobDeleted when the Job is gone before the capture', async () => {
