@@ -14,6 +14,7 @@ import {
   checkpointStanding,
   contentStanding,
   type Standing,
+  snapshotJobStanding,
   snapshotStanding,
 } from './standing.ts';
 
@@ -57,10 +58,12 @@ export function followCourses({ kube, clock, caches, objects }: CourseDeps): Cou
   const checkpoint = follow(kinds.dynamoCheckpoint, caches.checkpoints, checkpointStanding);
   const snapshot = follow(kinds.podSnapshot, caches.snapshots, snapshotStanding);
   const content = follow(kinds.podSnapshotContent, caches.contents, contentStanding);
+  const snapshotJob = follow(kinds.snapshotJob, caches.snapshotJobs, snapshotJobStanding);
   const byKind = new Map<string, Milestones>([
     [kinds.dynamoCheckpoint.kind, checkpoint.milestones],
     [kinds.podSnapshot.kind, snapshot.milestones],
     [kinds.podSnapshotContent.kind, content.milestones],
+    [kinds.snapshotJob.kind, snapshotJob.milestones],
   ]);
   return {
     kube: countingKube(kube, {
@@ -72,6 +75,7 @@ export function followCourses({ kube, clock, caches, objects }: CourseDeps): Cou
       checkpoint: checkpoint.changed,
       snapshot: snapshot.changed,
       content: content.changed,
+      snapshotJob: snapshotJob.changed,
     },
   };
 }

@@ -4,14 +4,18 @@ import { checkpointPhases, type DynamoCheckpoint } from '../../core/api/dynamo-c
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import { progressReasons } from '../../core/api/reasons.ts';
+import type { SnapshotJob } from '../../core/api/snapshot-job.ts';
 import { stages } from '../../core/api/stages.ts';
 import type { ObjectReader } from '../../runtime/object-cache.ts';
+import { phaseOf as snapshotJobPhaseOf } from '../snapshot-job/observe.ts';
+import { snapshotJobPhases } from '../snapshot-job/observed.ts';
 
 type Listed<T> = Pick<ObjectReader<T, never>, 'get' | 'list'>;
 
 /** What is counted: the controller's caches. */
 export type CountedCaches = {
   readonly checkpoints: Listed<DynamoCheckpoint>;
+  readonly snapshotJobs: Listed<SnapshotJob>;
   readonly snapshots: Listed<PodSnapshot>;
   readonly contents: Listed<PodSnapshotContent>;
 };
@@ -53,6 +57,7 @@ export function gaugeObjects(registry: Registry, caches: CountedCaches): void {
       };
       const phaseOf = ({ status }: DynamoCheckpoint): string => status.phase ?? 'Pending';
       set('DynamoCheckpoint', tally(checkpointPhases, caches.checkpoints.list(), phaseOf));
+      set('SnapshotJob', tally(snapshotJobPhases, caches.snapshotJobs.list(), snapshotJobPhaseOf));
       set('PodSnapshot', tally(stages, caches.snapshots.list(), stageOf));
       set('PodSnapshotContent', tally(stages, caches.contents.list(), stageOf));
     },

@@ -1,7 +1,9 @@
 import type { DynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
+import type { SnapshotJob } from '../../core/api/snapshot-job.ts';
 import { outcomeOf } from '../snapshot/outcome.ts';
+import { phaseOf } from '../snapshot-job/observe.ts';
 
 /** How far an object has come, as metrics see it. */
 export type Standing = {
@@ -37,4 +39,20 @@ export const checkpointStanding = ({ metadata, status }: DynamoCheckpoint): Stan
   createdAt: metadata.creationTimestamp,
   bound: false,
   end: ends[status.phase ?? 'Pending'],
+});
+
+const jobEnds = {
+  New: 'open',
+  Started: 'open',
+  Capturing: 'open',
+  Completed: 'ready',
+  Failed: 'failed',
+} as const;
+
+/** Of a SnapshotJob; Completed is its Ready. */
+export const snapshotJobStanding = (snapshotJob: SnapshotJob): Standing => ({
+  uid: snapshotJob.metadata.uid,
+  createdAt: snapshotJob.metadata.creationTimestamp,
+  bound: false,
+  end: jobEnds[phaseOf(snapshotJob)],
 });

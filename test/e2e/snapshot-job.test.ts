@@ -89,17 +89,14 @@ describe('a SnapshotJob of the counter', () => {
   it.each([
     ['DeadlineExceeded', 'never-ready', ['/bin/sleep', '300'], 8],
     ['SourceCompletedWithoutCapture', 'short-lived', ['/bin/sleep', '1'], 120],
-  ])(
-    'fails with %s: %s',
-    async (reason, name, command, activeDeadlineSeconds) => {
-      await bed.apply(manifest({ namespace, name, command, activeDeadlineSeconds }));
-      const { status } = await ended(name, 'Failed');
-      expect(findCondition(status.conditions, 'Failed')?.reason).toBe(reason);
-      // The Job is kept for its log; the snapshot has ended too.
-      const jobs = await bed.kubectl(['get', 'job', name, '-n', namespace, '-o', 'name']);
-      expect(jobs.trim()).toBe(`job.batch/${name}`);
-      const snapshot = await readSnapshot(bed, namespace, name);
-      expect(isTrue(snapshot?.status.conditions ?? [], 'Failed')).toBe(true);
-    },
-  );
+  ])('fails with %s: %s', async (reason, name, command, activeDeadlineSeconds) => {
+    await bed.apply(manifest({ namespace, name, command, activeDeadlineSeconds }));
+    const { status } = await ended(name, 'Failed');
+    expect(findCondition(status.conditions, 'Failed')?.reason).toBe(reason);
+    // The Job is kept for its log; the snapshot has ended too.
+    const jobs = await bed.kubectl(['get', 'job', name, '-n', namespace, '-o', 'name']);
+    expect(jobs.trim()).toBe(`job.batch/${name}`);
+    const snapshot = await readSnapshot(bed, namespace, name);
+    expect(isTrue(snapshot?.status.conditions ?? [], 'Failed')).toBe(true);
+  });
 });

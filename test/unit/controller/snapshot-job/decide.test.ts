@@ -158,7 +158,8 @@ describe('the rules for a SnapshotJob', () => {
       return !isBare || one.sinceSnapshotFailedMilliseconds >= 30_000;
     });
     always((one) => {
-      const isFailed = one.snapshot.state === 'ours' && one.snapshot.object.status.stage === 'Failed';
+      const isFailed =
+        one.snapshot.state === 'ours' && one.snapshot.object.status.stage === 'Failed';
       const isDue = one.phase === 'Capturing' && !one.deleting && isFailed;
       return !isDue || one.sinceSnapshotFailedMilliseconds === 0 || reportOf(one)?.to === 'Failed';
     });

@@ -88,7 +88,7 @@ export class World {
       serverMilliseconds,
       ownSnapshotJobs: new OwnWrites(snapshotJobs),
       completedSince: new FirstSeen(clock),
-    snapshotFailedSince: new FirstSeen(clock),
+      snapshotFailedSince: new FirstSeen(clock),
       ownCheckpoints: new OwnWrites(checkpoints),
       ownSnapshots: new OwnWrites(snapshots),
       heartbeats: new Heartbeats(kube, clock),
