@@ -136,6 +136,7 @@ async function localParts(
   return {
     backend: criuBackend({
       ...{ criuPath, procRoot, hostRoot, cgroupRoot, runtimeRoots, kubeletDirectory },
+      memoryPath: config.memoryPath,
       ...{ holdLimitSeconds, clock: systemClock, storeDirectory: config.storeDirectory },
       lockDirectory: join(config.stateDirectory, 'locks'),
     }),

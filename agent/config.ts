@@ -24,6 +24,7 @@ const environmentSchema = z.object({
     .pipe(z.array(directory).min(1)),
   CRYOPOD_HEALTH_PORT: z.coerce.number().int().min(0).max(65_535).default(8081),
   CRYOPOD_METRICS_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
+  CRYOPOD_MEMORY_PATH: z.enum(['files', 'page-server']).default('files'),
   CRYOPOD_PARALLEL_DUMPS: z.coerce.number().int().min(1).max(64).default(1),
 });
 
@@ -46,6 +47,8 @@ export type AgentConfig = {
   readonly healthPort: number;
   readonly metricsPort: number;
   readonly parallelDumps: number;
+  /** Whether CRIU writes memory itself, or hands it to the agent's page server. */
+  readonly memoryPath: 'files' | 'page-server';
 };
 
 /** Environment to config. An empty variable counts as absent. Throws Failure 'terminal' naming each variable that is wrong. */
@@ -72,6 +75,7 @@ export function parseConfig(environment: NodeJS.ProcessEnv): AgentConfig {
     healthPort: data.CRYOPOD_HEALTH_PORT,
     metricsPort: data.CRYOPOD_METRICS_PORT,
     parallelDumps: data.CRYOPOD_PARALLEL_DUMPS,
+    memoryPath: data.CRYOPOD_MEMORY_PATH,
   };
 }
 
@@ -91,4 +95,5 @@ export const usage = `cryopod agent: captures the pods of one node. All settings
   CRYOPOD_HEALTH_PORT        /healthz and /readyz (default 8081)
   CRYOPOD_METRICS_PORT       /metrics (default 8080)
   CRYOPOD_PARALLEL_DUMPS     dumps at a time on this node (default 1)
+  CRYOPOD_MEMORY_PATH        who writes memory: files (CRIU itself) or page-server (default files)
 `;

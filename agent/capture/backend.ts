@@ -49,7 +49,7 @@ export interface RunningCapture {
   held(): Promise<void>;
   /** Inside the hold: captures the writable layer and volumes, then lets the source go on; resolves after CRIU has ended and every process runs. */
   release(signal: AbortSignal): Promise<DumpResult>;
-  /** Ends the capture from inside (never by killing CRIU); resolves once the source runs on, verified. Idempotent. */
+  /** Ends the capture from inside (never by killing CRIU), also in the middle of the memory; resolves once the source runs on, verified. Idempotent. */
   abort(why: Failure): Promise<void>;
 }
 
@@ -88,4 +88,8 @@ export type CaptureRequest = {
   readonly container: SourceContainer;
   readonly podUID: string;
   readonly stagingDirectory: string;
+  /** Longest time the source may stand still, from its first stop to its last thaw; over it the capture fails with FreezeBudgetExceeded. */
+  readonly freezeBudgetSeconds?: number | undefined;
+  /** Told a few times a second inside the freeze how many bytes of memory and files are written; must not throw. */
+  readonly onProgress?: (bytesWritten: number) => void;
 };

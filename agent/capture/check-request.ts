@@ -15,10 +15,6 @@ const checks: Readonly<Record<string, Check>> = {
     afterCapture === 'Resume'
       ? undefined
       : `afterCapture: ${afterCapture} is not supported yet; only Resume is`,
-  freezeBudget: ({ freezeBudgetSeconds }) =>
-    freezeBudgetSeconds === undefined
-      ? undefined
-      : 'freezeBudgetSeconds is not supported yet; leave it out',
   tcp: ({ tcp }) =>
     tcp === 'Close' ? undefined : `tcp: ${tcp} is not supported yet; only Close is`,
 };

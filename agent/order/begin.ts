@@ -52,4 +52,5 @@ export const requestOf = (
   container,
   podUID: from.pod.metadata.uid,
   stagingDirectory: deps.staging.pathOf(order.content.metadata.uid, order.attempt),
+  freezeBudgetSeconds: order.content.spec.freezeBudgetSeconds,
 });

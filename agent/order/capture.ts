@@ -1,8 +1,7 @@
 import { Failure } from '../../core/failure.ts';
-import type { SourceContainer } from '../capture/backend.ts';
 import { type FromPod, factsAtStart, intentOf, requestOf } from './begin.ts';
 import type { OrderDeps } from './deps.ts';
-import { dump } from './dump.ts';
+import { dump, type Prepared } from './dump.ts';
 import type { CaptureFacts } from './facts.ts';
 import { targetStatus } from './source-check.ts';
 import { confirmLease, withStoreRetries } from './store-retry.ts';
@@ -22,11 +21,11 @@ export async function capture(
   from: FromPod,
   hooks: WorkHooks,
 ): Promise<WorkEnd | undefined> {
-  let target: SourceContainer | 'standing';
+  let prepared: Prepared | 'standing';
   try {
     hooks.enter('Preparing');
-    target = await prepare(deps, order, from, hooks);
-    if (target === 'standing') return { end: 'published' };
+    prepared = await prepare(deps, order, from, hooks);
+    if (prepared === 'standing') return { end: 'published' };
   } catch (error) {
     const failure = hooks.stop.aborted ? hooks.stop.reason : error;
     if (failure instanceof Failure && isInterruption(failure)) {
@@ -34,7 +33,7 @@ export async function capture(
     }
     return failedEnd(failure, 'PreflightFailed', 'Untouched');
   }
-  return dump(deps, order, from, target, hooks);
+  return dump(deps, order, from, prepared, hooks);
 }
 
 /** Everything that can fail and does not need the freeze. */
@@ -43,7 +42,7 @@ async function prepare(
   order: WorkOrder,
   from: FromPod,
   hooks: WorkHooks,
-): Promise<SourceContainer | 'standing'> {
+): Promise<Prepared | 'standing'> {
   const { stop } = hooks;
   const root = await deps.sources.resolve(from.pod, order.container, stop);
   const { earlier } = from;
@@ -55,9 +54,9 @@ async function prepare(
     throw new Failure('terminal', 'ContainerChanged', message);
   }
   const containerID = targetStatus(from.pod, order.container)?.containerID ?? '';
-  const target: SourceContainer = { name: order.container, containerID, root };
+  const target = { name: order.container, containerID, root };
   const request = requestOf(deps, order, from, target);
-  const { blockers } = await deps.backend.preflight(request, stop);
+  const { blockers, estimatedBytes } = await deps.backend.preflight(request, stop);
   if (blockers.length > 0) {
     for (const blocker of blockers) deps.metrics.blocked(blocker.check);
     const message = blockers.map((blocker) => `${blocker.check}: ${blocker.message}`).join('; ');
@@ -66,7 +65,7 @@ async function prepare(
   const adopted = await withStoreRetries(deps, stop, () => prepareStore(deps, order, from, stop));
   if (!order.lease.current()) await confirmLease(deps, order.lease, stop);
   stop.throwIfAborted();
-  return adopted ? 'standing' : target;
+  return adopted ? 'standing' : { target, estimatedBytes };
 }
 
 /** The store takes writes, and nothing stands in the way. An artifact that an earlier holder published for this very order is taken as its end. */

@@ -1,6 +1,11 @@
 import type { SourceState } from '../../core/api/stages.ts';
 import { errorText, Failure } from '../../core/failure.ts';
-import type { DumpResult, RunningCapture, SourceContainer } from '../capture/backend.ts';
+import type {
+  CaptureRequest,
+  DumpResult,
+  RunningCapture,
+  SourceContainer,
+} from '../capture/backend.ts';
 import { tellSnapshot } from './announce.ts';
 import { type FromPod, factsAtStart, intentOf, requestOf } from './begin.ts';
 import type { OrderDeps } from './deps.ts';
@@ -10,6 +15,12 @@ import { pinOf, type Verdict, viewSource } from './source-check.ts';
 import { readPod } from './source-pod.ts';
 import { failedEnd, isInterruption, type WorkEnd, type WorkHooks, type WorkOrder } from './work.ts';
 
+/** What is known when nothing but the freeze is left to do. `estimatedBytes`: what the dump writes at most, for progress. */
+export type Prepared = { readonly target: SourceContainer; readonly estimatedBytes: number };
+
+/** Ends that were asked for, or that a limit set: whatever the source did meanwhile is not the reason. */
+const stops: readonly string[] = ['Cancelled', 'DeadlineExceeded', 'FreezeBudgetExceeded'];
+
 /**
  * Journal, freeze, dump, thaw. Undefined when the dump lies in staging, noted in the journal; else how the attempt ended without one.
  * Whatever happens, the source runs, or its state is said to be unknown, when this resolves; it never rejects.
@@ -18,12 +29,16 @@ export async function dump(
   deps: OrderDeps,
   order: WorkOrder,
   from: FromPod,
-  target: SourceContainer,
+  { target, estimatedBytes }: Prepared,
   hooks: WorkHooks,
 ): Promise<WorkEnd | undefined> {
   const { content } = order;
   const { uid } = content.metadata;
-  const request = requestOf(deps, order, from, target);
+  const request: CaptureRequest = {
+    ...requestOf(deps, order, from, target),
+    onProgress: (bytesDone) =>
+      hooks.progressed({ bytesDone, bytesTotal: Math.max(bytesDone, estimatedBytes) }),
+  };
   const begun = factsAtStart(deps, order, from);
   const startedAt = deps.clock.monotonicMilliseconds();
   let running: RunningCapture | undefined;
@@ -44,8 +59,7 @@ export async function dump(
       },
       hooks.stop,
     );
-    await running.held();
-    hooks.stop.throwIfAborted();
+    await reachHold(running, hooks.stop);
     const result = await running.release(hooks.stop);
     hooks.thawed();
     deps.metrics.froze(result.freezeMilliseconds);
@@ -59,6 +73,27 @@ export async function dump(
     return end;
   }
 }
+
+/** Waits for the hold; a stop ends the dump wherever it is, and not only there. */
+async function reachHold(running: RunningCapture, stop: AbortSignal): Promise<void> {
+  const cut = (): void => {
+    // Asked for again, and waited for, when the dump is undone.
+    running.abort(failureOf(stop.reason)).catch(() => undefined);
+  };
+  if (stop.aborted) cut();
+  stop.addEventListener('abort', cut, { once: true });
+  try {
+    await running.held();
+    stop.throwIfAborted();
+  } finally {
+    stop.removeEventListener('abort', cut);
+  }
+}
+
+const failureOf = (why: unknown): Failure =>
+  why instanceof Failure
+    ? why
+    : new Failure('terminal', 'CheckpointFailed', errorText(why), { cause: why });
 
 /**
  * The dump is complete: from here a restarted agent publishes it instead of freezing the source again. Its files need not be on disk for
@@ -85,13 +120,9 @@ async function undo(
   why: unknown,
 ): Promise<WorkEnd> {
   const { uid } = order.content.metadata;
-  const failure =
-    why instanceof Failure
-      ? why
-      : new Failure('terminal', 'CheckpointFailed', errorText(why), { cause: why });
+  const failure = failureOf(why);
   const interrupted = isInterruption(failure);
-  const stopped =
-    interrupted || failure.reason === 'Cancelled' || failure.reason === 'DeadlineExceeded';
+  const stopped = interrupted || stops.includes(failure.reason);
   let sourceState: SourceState = running === undefined ? 'Untouched' : 'Running';
   try {
     await running?.abort(failure);

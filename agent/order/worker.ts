@@ -87,9 +87,7 @@ export class CaptureWork {
     const hooks: WorkHooks = {
       stop: this.#stop.signal,
       enter: (stage) => this.#enter(stage),
-      progressed: (bytes) => {
-        this.#bytes = { done: bytes.bytesDone, total: bytes.bytesTotal };
-      },
+      progressed: (bytes) => this.#progressed(bytes.bytesDone, bytes.bytesTotal),
       thawed: () => this.#listener.thawed(),
     };
     // One turn of the event loop, so that who started us has a hold of us before anything happens.
@@ -107,6 +105,13 @@ export class CaptureWork {
     this.#bytes = undefined;
     this.#stageSince = this.#deps.clock.monotonicMilliseconds();
     this.#listener.changed();
+  }
+
+  #progressed(done: number, total: number): void {
+    const first = this.#bytes === undefined;
+    this.#bytes = { done, total };
+    // From then on the order is looked at again by itself, as long as there is progress to show.
+    if (first) this.#listener.changed();
   }
 
   #progress(): Progress | undefined {

@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { execa } from 'execa';
 
 /** How a program that ran to its end ended. `why` is one line for a message, empty when `ok`. */
@@ -117,6 +118,8 @@ export type Detached = {
   tell(line: string): void;
   /** End of file on its stdin without a word. */
   hangUp(): void;
+  /** Our end of the socket that it has as descriptor 3, where one was asked for. To be read from at once. */
+  readonly channel: Socket | undefined;
   /** Resolves at its end; never rejects. */
   readonly ended: Promise<{
     readonly exitCode: number | undefined;
@@ -135,6 +138,8 @@ export function startDetached(
     readonly outputFile: string;
     readonly cwd: string;
     readonly environment: Readonly<Record<string, string>>;
+    /** Gives it one end of a socket pair, of which nobody else ever has the other. */
+    readonly channel: boolean;
   },
 ): Detached {
   const [file = '', ...args] = argv;
@@ -148,9 +153,10 @@ export function startDetached(
       extendEnv: false,
       env: { ...baseEnvironment, ...options.environment },
       cwd: options.cwd,
-      stdio: ['pipe', 'pipe', descriptor(output)],
+      stdio: ['pipe', 'pipe', descriptor(output), ...(options.channel ? (['pipe'] as const) : [])],
     });
     const { pid, stdin, stdout } = child;
+    const channel = child.stdio[3];
     if (pid === undefined) throw new Error(`${file} could not be started`);
     // A program that ended before it was told is seen in `ended`; the broken pipe adds nothing.
     stdin.on('error', () => undefined);
@@ -164,6 +170,7 @@ export function startDetached(
       greeting,
       tell: (line) => stdin.end(`${line}\n`),
       hangUp: () => stdin.end(),
+      channel: channel instanceof Socket ? channel : undefined,
       ended: child.then((result) => ({ exitCode: result.exitCode, signal: result.signal })),
     };
   } finally {

@@ -1,8 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import * as z from 'zod';
 import { criuBackend } from '../../agent/capture/criu/backend.ts';
+import { measureStaging } from '../../agent/capture/criu/staging-names.ts';
 import { resolveContainers } from '../../agent/capture/resolve.ts';
-import { systemClock } from '../../core/clock.ts';
+import { sleep, systemClock } from '../../core/clock.ts';
 import { Failure } from '../../core/failure.ts';
 
 /** Runs inside a node in place of the agent: one capture, told by argv, each event a JSON line on stdout. */
@@ -17,9 +18,14 @@ const orders = z.object({
   hostRoot: z.string().default(''),
   cgroupRoot: z.string().default('/sys/fs/cgroup'),
   /** Where this process ends itself with SIGKILL (or stops itself), as a crash would. */
-  dieAt: z.enum(['never', 'begin', 'dumping', 'held', 'releasing', 'stopInHold']).default('never'),
-  abortAt: z.enum(['never', 'dumping', 'held']).default('never'),
+  dieAt: z
+    .enum(['never', 'begin', 'dumping', 'writing', 'held', 'releasing', 'stopInHold'])
+    .default('never'),
+  /** `writing`: when the first bytes of memory are in the images. */
+  abortAt: z.enum(['never', 'dumping', 'writing', 'held']).default('never'),
   only: z.enum(['capture', 'preflight', 'settle']).default('capture'),
+  memoryPath: z.enum(['files', 'page-server']).default('files'),
+  freezeBudgetSeconds: z.number().optional(),
   settle: z.object({ criu: identity, source: identity }).optional(),
 });
 
@@ -42,6 +48,7 @@ const backend = criuBackend({
   lockDirectory: '/var/lib/cryopod/locks',
   storeDirectory: undefined,
   holdLimitSeconds: order.holdLimitSeconds,
+  memoryPath: order.memoryPath,
   clock: systemClock,
 });
 
@@ -52,7 +59,11 @@ async function capture(): Promise<void> {
   mkdirSync(order.stagingDirectory, { recursive: true, mode: 0o700 });
   writeFileSync(`${order.stagingDirectory}.pid`, String(process.pid));
   const { podUID, stagingDirectory } = order;
-  const request = { container, podUID, stagingDirectory };
+  const progress: number[] = [];
+  const request = {
+    ...{ container, podUID, stagingDirectory, freezeBudgetSeconds: order.freezeBudgetSeconds },
+    onProgress: (bytes: number) => void progress.push(bytes),
+  };
   say('preflight', await backend.preflight(request, signal));
   if (order.only === 'preflight') return;
   const running = await backend.start(
@@ -64,6 +75,14 @@ async function capture(): Promise<void> {
     signal,
   );
   if (order.abortAt === 'dumping') return aborted(running.abort(cancelled));
+  if (order.abortAt === 'writing' || order.dieAt === 'writing') {
+    const bytesWritten = await firstBytes(stagingDirectory);
+    die('writing');
+    const askedAt = performance.now();
+    await aborted(running.abort(cancelled));
+    say('timed', { bytesWritten, milliseconds: performance.now() - askedAt });
+    return;
+  }
   if (order.dieAt === 'dumping') setTimeout(() => die('dumping'), 30);
   await running.held();
   say('held');
@@ -71,7 +90,15 @@ async function capture(): Promise<void> {
   if (order.dieAt === 'stopInHold') process.kill(process.pid, 'SIGSTOP');
   if (order.abortAt === 'held') return aborted(running.abort(cancelled));
   if (order.dieAt === 'releasing') setTimeout(() => die('releasing'), 3);
-  say('released', { result: await running.release(signal) });
+  say('released', { result: await running.release(signal), progress });
+}
+
+async function firstBytes(stagingDirectory: string): Promise<number> {
+  for (;;) {
+    const { bytes } = await measureStaging(stagingDirectory);
+    if (bytes > 0) return bytes;
+    await sleep(systemClock, 1, signal);
+  }
 }
 
 async function aborted(end: Promise<void>): Promise<void> {

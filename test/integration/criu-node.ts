@@ -55,7 +55,7 @@ export async function runDriver(
     `${installedAt}/test/integration/criu-driver.ts`,
     JSON.stringify(order),
   ];
-  const { stdout, stderr, exitCode } = await bed.node(node).exec(argv, { timeoutMs: 60_000 });
+  const { stdout, stderr, exitCode } = await bed.node(node).exec(argv, { timeoutMs: 120_000 });
   if (exitCode === 1) throw new Error(stderr);
   return stdout
     .split('\n')

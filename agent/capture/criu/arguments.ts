@@ -1,3 +1,4 @@
+import { pageServerDescriptor } from './hold.ts';
 import type { PlannedMount } from './mount-plan.ts';
 
 /** Everything a dump's command line depends on. Directories and files as this process sees them. */
@@ -9,7 +10,11 @@ export type DumpArguments = {
   readonly actionScript: string;
   readonly networkNamespaceInode: string;
   readonly mounts: readonly PlannedMount[];
+  readonly memoryPath: MemoryPath;
 };
+
+/** How memory gets into the images: written by CRIU itself, or through our page server on a descriptor that CRIU inherits. */
+export type MemoryPath = 'files' | 'page-server';
 
 /** Name of the log inside the images directory. */
 export const dumpLogName = 'dump.log';
@@ -67,6 +72,9 @@ export function dumpArguments(request: DumpArguments): readonly string[] {
     request.root,
     '--action-script',
     request.actionScript,
+    ...(request.memoryPath === 'page-server'
+      ? ['--page-server', '--ps-socket', String(pageServerDescriptor)]
+      : []),
     ...dumpOptions(request.mounts, request.networkNamespaceInode),
   ];
 }

@@ -10,9 +10,9 @@ import type {
   ProcessIdentity,
   RunningCapture,
 } from '../backend.ts';
-import { dumpArguments, dumpOptions } from './arguments.ts';
+import { dumpArguments, dumpOptions, type MemoryPath } from './arguments.ts';
 import { type Cgroup, makeCgroup, removeCgroup, sweepCgroups } from './cgroup.ts';
-import { CriuDump, stagingNames } from './dump.ts';
+import { CriuDump } from './dump.ts';
 import { holdScript } from './hold.ts';
 import { type Launched, launch } from './launch.ts';
 import { lockFile, removeLock, sweepLocks } from './lock.ts';
@@ -21,6 +21,7 @@ import { preflight } from './preflight.ts';
 import { probeCriu } from './probe.ts';
 import { readStoppedBefore, settleLeft } from './settle.ts';
 import { readSource } from './source.ts';
+import { stagingNames } from './staging-names.ts';
 import { readMembers } from './tree-state.ts';
 
 export type CriuOptions = {
@@ -39,6 +40,8 @@ export type CriuOptions = {
   readonly storeDirectory: string | undefined;
   /** After this long the hold gives up by itself and the source runs on, whatever the agent does. */
   readonly holdLimitSeconds: number;
+  /** `files` is the quicker one where it was measured (docs/adr/0010). */
+  readonly memoryPath: MemoryPath;
   readonly clock: Clock;
 };
 
@@ -125,6 +128,7 @@ async function startDump(
       options: dumpOptions(mounts, source.networkNamespaceInode),
       stoppedBefore,
       launched,
+      watched: request,
       cleanUp: async () => {
         await removeCgroup(cgroup);
         await removeLock(lock);
@@ -173,12 +177,14 @@ async function launchIn(
         actionScript: `${stagingDirectory}/${stagingNames.holdScript}`,
         networkNamespaceInode: within.networkNamespaceInode,
         mounts: within.mounts,
+        memoryPath: options.memoryPath,
       }),
       cwd: stagingDirectory,
       outputFile: `${stagingDirectory}/${stagingNames.output}`,
       lockFile: within.lock,
       holdLimitSeconds: options.holdLimitSeconds,
       cgroup: within.cgroup,
+      memoryPath: options.memoryPath,
     });
   } catch (error) {
     await removeCgroup(within.cgroup);

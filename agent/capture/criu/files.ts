@@ -1,7 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
 import { Failure } from '../../../core/failure.ts';
 import { type ConfinedDirectory, withConfined } from '../../proc/confined-files.ts';
+import type { ProcessIdentity } from '../../proc/identity.ts';
 import { type RunResult, run } from '../../proc/run.ts';
+import { type PlannedMount, sharedMemoryPath } from './mount-plan.ts';
+import type { Source } from './source.ts';
+import { stagingNames } from './staging-names.ts';
 
 /**
  * A tar of everything below an open directory. posix: sizes, times and names without limits; every extended attribute, overlayfs' own
@@ -47,4 +51,40 @@ export function deviceName(device: bigint): string {
   const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n);
   const minor = (device & 0xffn) | ((device >> 12n) & 0xffffff00n);
   return `${major}:${minor}`;
+}
+
+/** Packs the writable layer and /dev/shm of a source that stands still into its staging directory. Throws Failure. */
+export async function packFiles(
+  from: { readonly procRoot: string; readonly hostRoot: string },
+  capture: {
+    readonly root: ProcessIdentity;
+    readonly stagingDirectory: string;
+    readonly source: Source;
+    readonly mounts: readonly PlannedMount[];
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const { stagingDirectory, source, root, mounts } = capture;
+  const layer = packDirectory(
+    { base: `${from.hostRoot}${source.upperDirectory}`, below: [] },
+    `${stagingDirectory}/${stagingNames.rootfs}`,
+    async () => undefined,
+    signal,
+  );
+  if (!mounts.some((mount) => mount.treatment === 'volume')) return layer;
+  const device = source.mounts.findLast((mount) => mount.mountPoint === sharedMemoryPath)?.device;
+  const sharedMemory = packDirectory(
+    { base: `${from.procRoot}/${root.pid}/root`, below: sharedMemoryPath.split('/').slice(1) },
+    `${stagingDirectory}/${stagingNames.sharedMemory}`,
+    // The path lies inside the container: only the file system that its mount table names is believed.
+    async (handle) => {
+      const found = deviceName((await handle.stat({ bigint: true })).dev);
+      if (found === device) return;
+      const message = `${sharedMemoryPath} is on device ${found}, its mount says ${device}`;
+      throw new Failure('terminal', 'CheckpointFailed', message);
+    },
+    signal,
+  );
+  const results = await Promise.allSettled([layer, sharedMemory]);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }

@@ -18,8 +18,11 @@ word=$(timeout -s KILL "$CRYOPOD_HOLD_LIMIT_SECONDS" head -n 1 </proc/$PPID/fd/7
  * process into a cgroup of its own, notes it in the journal and only then says \`start\`; if it dies before, the read ends with an error.
  * The lock on descriptor 9 is held as long as CRIU or its script lives: two agents of one node cannot dump the same container at once. A lock
  * file is removed after use, so holding the lock only counts while the file still has its name.
+ * Two signals are ignored from here on, so that CRIU sees an error where it would have been ended: PIPE, from a page server that is gone, and XFSZ, from
+ * the file size limit by which a dump is cut short (cut.ts).
  */
 export const launchScript = `
+trap '' PIPE XFSZ
 exec 7<<WORD
 WORD
 exec 8<<NOTICE
@@ -33,6 +36,9 @@ exec 9>>"$CRYOPOD_LOCK_FILE" || exit 102
 flock -n 9 && [ /proc/self/fd/9 -ef "$CRYOPOD_LOCK_FILE" ] || exit 102
 exec </dev/null "$@"
 `;
+
+/** The descriptor on which CRIU finds the page server, where there is one. */
+export const pageServerDescriptor = 3;
 
 /** Exit codes of the launch script itself; CRIU ends with 0, 1 or 255. */
 export const launchExitCodes = { neverStarted: 101, locked: 102 } as const;

@@ -4,6 +4,7 @@ import { errorText, Failure } from '../../../core/failure.ts';
 import type { ProcessIdentity } from '../../proc/identity.ts';
 import { identify } from '../../proc/process-table.ts';
 import { type Detached, startDetached } from '../../proc/run.ts';
+import type { MemoryPath } from './arguments.ts';
 import { type Cgroup, enterCgroup } from './cgroup.ts';
 import { launchScript } from './hold.ts';
 
@@ -18,6 +19,8 @@ export type Launched = {
   go(): void;
   /** Refuses, now or whenever CRIU gets to the hold; before `begin` CRIU never runs. Idempotent; nothing after `go`. */
   refuse(): void;
+  /** Our end of the page server's connection; undefined where CRIU writes the memory itself. */
+  readonly pages: Socket | undefined;
   readonly ended: Detached['ended'];
 };
 
@@ -34,6 +37,7 @@ export async function launch(request: {
   readonly lockFile: string;
   readonly holdLimitSeconds: number;
   readonly cgroup: Cgroup;
+  readonly memoryPath: MemoryPath;
 }): Promise<Launched> {
   const child = startDetached(
     ['/bin/sh', '-c', launchScript, 'cryopod-criu', request.criuPath, ...request.arguments],
@@ -44,6 +48,7 @@ export async function launch(request: {
         CRYOPOD_LOCK_FILE: request.lockFile,
         CRYOPOD_HOLD_LIMIT_SECONDS: String(request.holdLimitSeconds),
       },
+      channel: request.memoryPath === 'page-server',
     },
   );
   try {
@@ -97,6 +102,7 @@ async function connect(child: Detached, procRoot: string, cgroup: Cgroup): Promi
       if (!begun) child.hangUp();
       answer('no\n');
     },
+    pages: child.channel,
     ended,
   };
 }

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { type Clock, sleep } from '../../../core/clock.ts';
 import type { ProcessIdentity } from '../../proc/identity.ts';
 import { isAlive } from '../../proc/process-table.ts';
+import { cutWrites } from './cut.ts';
 import { ensureRunning, sendSignal } from './tree-state.ts';
 
 const identities = z.array(z.object({ pid: z.number().int(), startTicks: z.number() }));
@@ -24,8 +25,8 @@ export async function readStoppedBefore(
 const lookEveryMilliseconds = 50;
 
 /**
- * Waits for the CRIU of an agent that is gone, then for the source to run. That CRIU is never ended from here: its pipe to the agent is
- * closed, so it undoes its work at the hold at the latest.
+ * Cuts short the CRIU of an agent that is gone, waits for its end, then for the source to run. It is never killed: its pipe to the agent is
+ * closed, so it undoes its work at the hold at the latest, and at its next write where that is still to come.
  */
 export async function settleLeft(
   deps: { readonly procRoot: string; readonly clock: Clock },
@@ -36,6 +37,7 @@ export async function settleLeft(
   },
   signal: AbortSignal,
 ): Promise<{ readonly sourceRuns: boolean }> {
+  if (left.criu !== undefined) await cutWrites(deps.procRoot, left.criu);
   while (left.criu !== undefined && (await isAlive(deps.procRoot, left.criu))) {
     await sleep(deps.clock, lookEveryMilliseconds, signal);
   }

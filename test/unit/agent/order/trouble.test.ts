@@ -81,9 +81,10 @@ describe('a lease that somebody else has taken', () => {
     const key = { kind: kinds.lease, namespace: 'cryopod-system', name: captureLeaseName(uid) };
     const spec = { holderIdentity: 'somebody-else', leaseTransitions: 2 };
     await world.kube.patch(key, '', { type: 'merge', body: { spec } }, never);
-    await world.clock.advance(10_000);
+    // A renewal is due every 10 s, and one that meets a conflict asks again 2 s later: until then nobody can know.
+    await world.clock.advance(13_000);
     const before = world.kube.writes.length;
-    await world.clock.advance(15_000);
+    await world.clock.advance(12_000);
     const own = world.kube.writes.slice(before).filter((call) => call.kind !== 'Lease');
     expect(own).toEqual([]);
     expect(world.node.references.size).toBe(0);

@@ -70,7 +70,7 @@ test('a detached program has a session of its own, greets, and hears one line', 
   const outputFile = join(directory, 'out');
   const child = startDetached(
     ['sh', '-c', 'echo hi; read -r word; echo "$word" "$(cut -d" " -f6 /proc/$$/stat)" >&2'],
-    { outputFile, cwd: '/', environment: {} },
+    { outputFile, cwd: '/', environment: {}, channel: false },
   );
   expect(await child.greeting).toBe('hi\n');
   child.tell('start');
@@ -83,6 +83,7 @@ test('a detached program that is hung up on reads end of file', async () => {
     outputFile: join(directory, 'out'),
     cwd: '/',
     environment: {},
+    channel: false,
   });
   child.hangUp();
   expect(await child.ended).toEqual({ exitCode: 7, signal: undefined });
@@ -90,6 +91,24 @@ test('a detached program that is hung up on reads end of file', async () => {
 });
 
 test('a detached program that cannot start throws', () => {
-  const options = { outputFile: join(directory, 'out'), cwd: '/', environment: {} };
+  const options = { outputFile: join(directory, 'out'), cwd: '/', environment: {}, channel: false };
   expect(() => startDetached(['no-such-program'], options)).toThrow(/could not be started/);
+});
+
+test('a detached program with a channel speaks to us on descriptor 3, and each side sees the other go', async () => {
+  const child = startDetached(
+    ['sh', '-c', 'trap "" PIPE; echo first >&3; read -r word <&3; echo "$word" >&3; cat <&3 >&2'],
+    { outputFile: join(directory, 'out'), cwd: '/', environment: {}, channel: true },
+  );
+  const { channel } = child;
+  if (channel === undefined) throw new Error('no channel');
+  const heard: string[] = [];
+  channel.setEncoding('utf8');
+  channel.on('data', (text: string) => {
+    heard.push(text);
+    if (heard.join('') === 'first\n') channel.write('answer\n');
+    if (heard.join('') === 'first\nanswer\n') channel.destroy();
+  });
+  expect(await child.ended).toEqual({ exitCode: 0, signal: undefined });
+  expect(heard.join('')).toBe('first\nanswer\n');
 });

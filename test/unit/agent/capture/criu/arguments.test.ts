@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { dumpArguments } from '../../../../../agent/capture/criu/arguments.ts';
+import {
+  type DumpArguments,
+  dumpArguments,
+  dumpOptions,
+} from '../../../../../agent/capture/criu/arguments.ts';
 import { planMounts } from '../../../../../agent/capture/criu/mount-plan.ts';
 import { parseMountinfo } from '../../../../../agent/proc/mountinfo.ts';
 
@@ -32,15 +36,18 @@ test('a /dev/shm that is no tmpfs is like any other mount', () => {
   expect(mount?.treatment).toBe('external');
 });
 
+const request: DumpArguments = {
+  pid: 42,
+  root: '/proc/42/root',
+  imagesDirectory: '/staging/criu',
+  actionScript: '/staging/hold',
+  networkNamespaceInode: '4026532',
+  mounts,
+  memoryPath: 'files',
+};
+
 test('the command line of a dump', () => {
-  const argv = dumpArguments({
-    pid: 42,
-    root: '/proc/42/root',
-    imagesDirectory: '/staging/criu',
-    actionScript: '/staging/hold',
-    networkNamespaceInode: '4026532',
-    mounts,
-  });
+  const argv = dumpArguments(request);
   expect(argv.join(' ')).toBe(
     'dump --no-default-config --tree 42 --images-dir /staging/criu --log-file dump.log -v4 --root /proc/42/root ' +
       '--action-script /staging/hold --leave-running --external mnt[/dev]:/dev --external mnt[/dev/shm]:/dev/shm ' +
@@ -48,4 +55,15 @@ test('the command line of a dump', () => {
       '--network-lock skip --manage-cgroups=ignore --tcp-close --file-locks --ext-unix-sk --link-remap --force-irmap ' +
       '--evasive-devices --ghost-limit 64M',
   );
+});
+
+test('a dump through the page server differs by the descriptor it is given, and by nothing an artifact notes', () => {
+  const files = dumpArguments(request);
+  const pages = dumpArguments({ ...request, memoryPath: 'page-server' });
+  expect(pages.filter((argument) => !files.includes(argument))).toEqual([
+    '--page-server',
+    '--ps-socket',
+    '3',
+  ]);
+  expect(dumpOptions(mounts, '4026532').join(' ')).not.toContain('page-server');
 });

@@ -25,19 +25,26 @@ export const nodeName = 'node-a';
 /** A backend whose dumps go on in the node and outlive the agent. */
 function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
   const { clock } = node;
-  const forever = new AbortController().signal;
   return {
     probe: async () => node.probe,
-    preflight: async () => ({ blockers: node.blockers, estimatedBytes: 1 }),
+    preflight: async () => ({ blockers: node.blockers, estimatedBytes: node.estimatedBytes }),
     start: async (request, onProcess) => {
       if (!node.staging.has(request.stagingDirectory)) throw new Error('no staging directory');
       await onProcess({ pid: 9000 + node.dumps.length, startTicks: 1 });
       const dump = await life.effect(() => node.beginDump(life.number));
+      const cut = new AbortController();
       const running: RunningCapture = {
         process: dump.criu,
         held: () =>
           life.wait(async () => {
-            await sleep(clock, node.dumpMilliseconds, forever);
+            const budget = (request.freezeBudgetSeconds ?? Number.POSITIVE_INFINITY) * 1000;
+            const half = Math.min(node.dumpMilliseconds, budget) / 2;
+            await sleep(clock, half, cut.signal);
+            request.onProgress?.(node.estimatedBytes / 2);
+            await sleep(clock, half, cut.signal);
+            if (budget < node.dumpMilliseconds) {
+              throw new Failure('terminal', 'FreezeBudgetExceeded', 'the freeze lasted too long');
+            }
             if (node.dumpTrouble === undefined) dump.state = 'held';
             else throw node.dumpTrouble;
           }),
@@ -49,8 +56,9 @@ function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
             node.endDump(dump);
             return someDump;
           }),
-        abort: () =>
+        abort: (why) =>
           life.effect(() => {
+            cut.abort(why);
             node.endDump(dump);
             if (!node.sourceAlive) throw new Error('the source does not run');
           }),

@@ -33,6 +33,8 @@ export class FakeNode {
   holdMilliseconds = 50;
   publishMilliseconds = 300;
   probe: BackendProbe = { usable: true, why: '', version: '4.2.1' };
+  /** What preflight says a dump will write. */
+  estimatedBytes = 1000;
   blockers: readonly Blocker[] = [];
   /** Thrown by the next calls of the store, one each. */
   readonly storeTrouble: Error[] = [];
