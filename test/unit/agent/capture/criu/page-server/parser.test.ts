@@ -123,7 +123,7 @@ describe.each(forms)('headers of %i bytes', (form) => {
       minLength: 1,
       maxLength: 3,
     });
-    fc.assert(
+    return fc.assert(
       fc.property(targets, fc.array(fc.nat(), { maxLength: 8 }), (plan, cuts) => {
         const { wire, parts } = dumpOf(form, plan);
         const places = [0, ...cuts.map((cut) => cut % wire.length), wire.length].sort(
