@@ -61,15 +61,24 @@ async function removeRoot(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true, maxRetries: 2 });
 }
 
-/** The mirror that this machine's apt uses, so that nodes come from where its packages come from. */
+/**
+ * CRYOPOD_DEBIAN_MIRROR, or the mirror that this machine's apt uses, so that nodes come from where its packages come from. Throws where
+ * there is neither, as on Ubuntu.
+ */
 export async function debianMirror(): Promise<string> {
+  const given = process.env.CRYOPOD_DEBIAN_MIRROR;
+  if (given !== undefined && given !== '') return given;
   const folder = '/etc/apt/sources.list.d';
   const names = (await readdir(folder).catch(() => [])).filter((it) =>
     /\.(list|sources)$/.test(it),
   );
   const paths = ['/etc/apt/sources.list', ...names.map((it) => join(folder, it))];
   const texts = await Promise.all(paths.map((it) => readFile(it, 'utf8').catch(() => '')));
-  return mirrorIn(texts.join('\n')) ?? 'http://deb.debian.org/debian';
+  const mirror = mirrorIn(texts.join('\n'));
+  if (mirror !== undefined) return mirror;
+  throw new Error(
+    'apt knows no Debian mirror here, and nodes are made of Debian: set CRYOPOD_DEBIAN_MIRROR to the address of one, ending in /debian.',
+  );
 }
 
 /** First address in apt's sources whose last part is `debian`; comments do not count. */
