@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Bed, downBed, upBed } from '../bed/bed.ts';
-import { installDriver, processesOf, runDriver } from './criu-node.ts';
-import { installMemory, startMemory } from './memory-workload.ts';
+import { installDriver, processesOf, runDriver } from '../integration/criu-node.ts';
+import { installMemory, startMemory } from '../integration/memory-workload.ts';
 
 const bedName = 'memory-path';
 const node = 'node-a';
