@@ -9,6 +9,7 @@ import {
   logsOf,
   readSnapshot,
   waitForEnd,
+  waitForTick,
 } from './cluster.ts';
 import { snapshotOf, sourcePod } from './workloads.ts';
 
@@ -35,11 +36,7 @@ describe('bad input', () => {
         ...(nodeName === undefined ? {} : { nodeName }),
       }),
     );
-    await bed.waitFor(
-      `${name} to count`,
-      async () => lastTick(await logsOf(bed, namespace, name).catch(() => '')),
-      60_000,
-    );
+    await waitForTick(bed, namespace, name);
   };
 
   const expectCounting = async (name: string): Promise<void> => {

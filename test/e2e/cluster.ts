@@ -76,6 +76,28 @@ export function waitForEnd(
   );
 }
 
+/** Waits until a node keeps no dump in staging: Ready and Failed are told before an order is cleared away, so it goes a moment later. */
+export function waitForEmptyStaging(bed: Bed, node: string): Promise<true> {
+  return bed.waitFor(
+    `the staging directory of ${node} to be empty`,
+    async () => {
+      const find = ['find', '/var/lib/cryopod/staging', '-mindepth', '1'];
+      const found = await bed.node(node).exec(find);
+      return (found.exitCode === 0 && found.stdout.trim() === '') || undefined;
+    },
+    30_000,
+  );
+}
+
+/** Waits until the counter of a pod has printed, and returns what it printed last. */
+export function waitForTick(bed: Bed, namespace: string, pod: string): Promise<Tick> {
+  return bed.waitFor(
+    `the counter ${namespace}/${pod} to count`,
+    async () => lastTick(await logsOf(bed, namespace, pod).catch(() => '')),
+    300_000,
+  );
+}
+
 /** Log of a container so far. */
 export const logsOf = (bed: Bed, namespace: string, pod: string): Promise<string> =>
   bed.kubectl(['logs', pod, '-n', namespace]);

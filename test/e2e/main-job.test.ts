@@ -13,6 +13,7 @@ import {
   readCheckpoint,
   readContent,
   readSnapshot,
+  waitForEmptyStaging,
 } from './cluster.ts';
 import { endRun, readCapturedFile, runAgain } from './run-again.ts';
 import { counterCheckpoint } from './workloads.ts';
@@ -72,10 +73,7 @@ describe('a DynamoCheckpoint of the counter', () => {
       },
       60_000,
     );
-    for (const name of bed.nodes) {
-      const staging = join(bed.node(name).rootPath, 'var/lib/cryopod/staging');
-      expect(await readdir(staging), `staging of ${name}`).toEqual([]);
-    }
+    for (const name of bed.nodes) await waitForEmptyStaging(bed, name);
 
     const sourceNode = sourcePod.spec.nodeName;
     const node = bed.nodes.find((name) => name !== sourceNode);

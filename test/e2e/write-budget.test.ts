@@ -6,10 +6,9 @@ import {
   attachSharedBed,
   createNamespace,
   deleteNamespace,
-  lastTick,
-  logsOf,
   readContent,
   waitForEnd,
+  waitForTick,
 } from './cluster.ts';
 import { snapshotOf, sourcePod } from './workloads.ts';
 
@@ -51,11 +50,7 @@ describe('the write budget of a snapshot', () => {
         environment: { MEMORY_MEBIBYTES: '16', KEEP_RUNNING: '1' },
       }),
     );
-    await bed.waitFor(
-      'the counter to count',
-      async () => lastTick(await logsOf(bed, namespace, pod).catch(() => '')),
-      60_000,
-    );
+    await waitForTick(bed, namespace, pod);
     await bed.apply(snapshotOf({ name: pod, namespace, pod }));
     const snapshot = await waitForEnd(bed, namespace, pod, 60_000);
     const content = await readContent(bed, snapshot.metadata.uid);

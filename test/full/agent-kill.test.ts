@@ -7,7 +7,9 @@ import {
   deleteNamespace,
   lastTick,
   logsOf,
+  waitForEmptyStaging,
   waitForEnd,
+  waitForTick,
 } from '../e2e/cluster.ts';
 import { snapshotOf, sourcePod } from '../e2e/workloads.ts';
 
@@ -30,11 +32,7 @@ describe('kill -9 of the agent at random moments of a 1 GiB capture', () => {
         environment: { MEMORY_MEBIBYTES: String(memoryMebibytes), KEEP_RUNNING: '1' },
       }),
     );
-    await bed.waitFor(
-      'the counter to count',
-      async () => lastTick(await logsOf(bed, namespace, 'large').catch(() => '')),
-      120_000,
-    );
+    await waitForTick(bed, namespace, 'large');
   });
   afterAll(async () => {
     await deleteNamespace(bed, namespace);
@@ -127,9 +125,6 @@ describe('kill -9 of the agent at random moments of a 1 GiB capture', () => {
           .then((text) => `{"items":[${text}]}`),
       );
     expect(pods.items[0]?.status.containerStatuses[0]?.restartCount).toBe(0);
-    const staging = await bed
-      .node(node)
-      .exec(['find', '/var/lib/cryopod/staging', '-mindepth', '1']);
-    expect(staging.stdout.trim()).toBe('');
+    await waitForEmptyStaging(bed, node);
   }, 2_400_000);
 });

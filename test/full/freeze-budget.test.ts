@@ -9,7 +9,9 @@ import {
   lastTick,
   logsOf,
   type Tick,
+  waitForEmptyStaging,
   waitForEnd,
+  waitForTick,
 } from '../e2e/cluster.ts';
 import { snapshotOf, sourcePod } from '../e2e/workloads.ts';
 
@@ -44,11 +46,7 @@ describe('a freeze budget', () => {
         environment: { MEMORY_MEBIBYTES: String(memoryMebibytes), KEEP_RUNNING: '1' },
       }),
     );
-    await bed.waitFor(
-      'the counter to count',
-      async () => lastTick(await logsOf(bed, namespace, 'large').catch(() => '')),
-      300_000,
-    );
+    await waitForTick(bed, namespace, 'large');
   });
   afterAll(() => deleteNamespace(bed, namespace));
 
@@ -70,13 +68,7 @@ describe('a freeze budget', () => {
       60_000,
     );
     expect((await tick()).token).toBe(before.token);
-    const empty = async () => {
-      const found = await bed
-        .node(node)
-        .exec(['find', '/var/lib/cryopod/staging', '-mindepth', '1']);
-      return found.stdout.trim() === '' || undefined;
-    };
-    await bed.waitFor('staging to be empty', empty, 30_000);
+    await waitForEmptyStaging(bed, node);
   });
 
   it('that is large enough changes nothing, and the same source outlasts a second', async () => {
