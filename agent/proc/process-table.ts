@@ -40,7 +40,7 @@ export async function readStatus(
   return text === undefined ? undefined : parseStatus(text);
 }
 
-/** The process of that pid now, or undefined. A zombie has ended: it holds nothing and does nothing. */
+/** The process of that pid now, or undefined. One that has ended holds nothing and does nothing. */
 export async function identify(
   procRoot: string,
   pid: number,
@@ -55,8 +55,9 @@ export async function isAlive(procRoot: string, process: ProcessIdentity): Promi
   return (await identify(procRoot, process.pid))?.startTicks === process.startTicks;
 }
 
-export function hasEnded(stat: ProcessStat): boolean {
-  return stat.state === 'Z' || stat.state === 'X';
+/** Whether nothing of it is left but its entry: a program whose first thread has ended goes on in its others, and looks like a zombie. */
+export function hasEnded({ state, threads }: ProcessStat): boolean {
+  return state === 'X' || (state === 'Z' && threads <= 1);
 }
 
 /** All pids of this procfs. */

@@ -4,6 +4,7 @@ export type ProcessStat = {
   readonly command: string;
   readonly state: string;
   readonly parentPid: number;
+  readonly threads: number;
   readonly startTicks: number;
 };
 
@@ -22,6 +23,7 @@ export function parseStat(text: string): ProcessStat | undefined {
     command: text.slice(open + 1, close),
     state: state ?? '',
     parentPid: Number(parent),
+    threads: Number(fields[17]),
     startTicks: Number(fields[19]),
   };
   return Number.isInteger(stat.pid) && Number.isInteger(stat.startTicks) && stat.state !== ''

@@ -7,6 +7,7 @@ export type ProcStat = {
   readonly command: string;
   readonly state: string;
   readonly parentPid: number;
+  readonly threads: number;
   readonly startTicks: string;
 };
 
@@ -31,6 +32,14 @@ export function parseProcStat(line: string): ProcStat | undefined {
     command: line.slice(open + 2, close),
     state,
     parentPid: Number(parent),
+    threads: Number(fields[17]),
     startTicks,
   };
 }
+
+/**
+ * Whether nothing of it is left but its entry. The first thread of a process that was killed can be a zombie while others are still
+ * ending, and until they have, its sockets and files are open.
+ */
+export const hasEnded = ({ state, threads }: ProcStat): boolean =>
+  state === 'X' || (state === 'Z' && threads <= 1);

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { type ProcessIdentity, type ProcStat, parseProcStat } from './proc-stat.ts';
+import { hasEnded, type ProcessIdentity, type ProcStat, parseProcStat } from './proc-stat.ts';
 import { until } from './until.ts';
 
 /** What a live process' /proc entry says, undefined when there is none. */
@@ -20,15 +20,10 @@ export function identify(pid: number): ProcessIdentity {
   return { pid, startTicks: stat.startTicks };
 }
 
-/** Whether exactly this process still runs; a zombie does not. */
+/** Whether exactly this process still runs, with one thread at least. */
 export function isRunning(identity: ProcessIdentity): boolean {
   const stat = procStat(identity.pid);
-  return (
-    stat !== undefined &&
-    stat.startTicks === identity.startTicks &&
-    stat.state !== 'Z' &&
-    stat.state !== 'X'
-  );
+  return stat !== undefined && stat.startTicks === identity.startTicks && !hasEnded(stat);
 }
 
 /** Sends a signal to exactly this process; false when it is gone (its pid may be someone else's now). */

@@ -3,7 +3,7 @@ import { bedCgroupProcesses, bedCgroups, readCgroupLayout, removeBedCgroups } fr
 import { bedNamespaceProcesses, bedNamespaces, removeBedNetwork } from './network.ts';
 import { bedPaths } from './paths.ts';
 import type { ProcessIdentity } from './proc-stat.ts';
-import { awaitEnd, procStat, signalProcess } from './process.ts';
+import { awaitEnd, isRunning, procStat, signalProcess } from './process.ts';
 import { currentBootId, readState } from './state.ts';
 import { releaseStore } from './store.ts';
 import { until } from './until.ts';
@@ -48,7 +48,7 @@ export async function bedProcesses(bed: string): Promise<readonly ProcessIdentit
   for (const it of remembered) {
     if (procStat(it.pid)?.startTicks === it.startTicks) found.set(it.pid, it);
   }
-  return [...found.values()].filter((it) => procStat(it.pid)?.state !== 'Z');
+  return [...found.values()].filter(isRunning);
 }
 
 /** What of a bed the kernel still knows, in words; empty when nothing is left. For tests and `down`. */

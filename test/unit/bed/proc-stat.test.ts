@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseProcStat } from '../../bed/proc-stat.ts';
+import { hasEnded, parseProcStat } from '../../bed/proc-stat.ts';
 import { identify, isRunning, signalProcess } from '../../bed/process.ts';
 
 const line = (command: string): string =>
@@ -12,6 +12,7 @@ describe('the identity of a process', () => {
       command: 'etcd',
       state: 'S',
       parentPid: 17,
+      threads: 1,
       startTicks: '987654',
     });
   });
@@ -22,6 +23,14 @@ describe('the identity of a process', () => {
       expect(stat?.command).toBe(command);
       expect(stat?.startTicks).toBe('987654');
     }
+  });
+
+  test('has ended only with its last thread: until then its sockets are open', () => {
+    const stat = parseProcStat(line('kube-apiserver'));
+    if (stat === undefined) throw new Error('not parsed');
+    expect(hasEnded({ ...stat, state: 'Z', threads: 9 })).toBe(false);
+    expect(hasEnded({ ...stat, state: 'Z', threads: 1 })).toBe(true);
+    expect(hasEnded(stat)).toBe(false);
   });
 
   test('is not made up from a line that is cut off', () => {

@@ -16,6 +16,7 @@ test.each([
     command,
     state: 'S',
     parentPid: 5770,
+    threads: 9,
     startTicks: 307017,
   });
 });

@@ -14,7 +14,7 @@ afterEach(() => rmSync(procRoot, { recursive: true }));
 /** Writes or rewrites a process; `threads` are the states of its threads. */
 function put(pid: number, parent: number, threads: readonly string[], tracerPid = 0): void {
   const stat = (id: number, state: string) =>
-    `${id} (sh) ${state} ${parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 ${pid * 10} 0 0\n`;
+    `${id} (sh) ${state} ${parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 ${threads.length} 0 ${pid * 10} 0 0\n`;
   const directory = join(procRoot, String(pid));
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'stat'), stat(pid, threads[0] ?? 'S'));
@@ -46,6 +46,15 @@ test('the tree is the root and its descendants, a stop of any thread counts, zom
   expect(await readMembers(procRoot, root)).toEqual([
     { pid: 10, startTicks: 100, state: 'running' },
     { pid: 11, startTicks: 110, state: 'traced' },
+  ]);
+});
+
+test('a process whose first thread has ended lives on in the others', async () => {
+  put(10, 1, ['S']);
+  put(14, 10, ['Z', 't']);
+  expect(await readMembers(procRoot, root)).toEqual([
+    { pid: 10, startTicks: 100, state: 'running' },
+    { pid: 14, startTicks: 140, state: 'traced' },
   ]);
 });
 
