@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { execa } from 'execa';
 import { bedCgroupProcesses, bedCgroups, readCgroupLayout, removeBedCgroups } from './cgroups.ts';
 import { bedNamespaceProcesses, bedNamespaces, removeBedNetwork } from './network.ts';
 import { bedPaths } from './paths.ts';
@@ -28,7 +28,8 @@ export async function sweepBed(bed: string): Promise<void> {
   await removeBedNetwork(bed);
   await removeBedCgroups(await readCgroupLayout(), bed);
   await releaseStore(bed);
-  await rm(bedPaths(bed).directory, { recursive: true, force: true });
+  // Not Node's rm: a workload can nest directories deeper than a path is long, and GNU rm goes down by descriptor.
+  await execa('rm', ['-rf', '--one-file-system', '--', bedPaths(bed).directory]);
 }
 
 /** Every process of a bed: those it remembers, and those in its namespaces or cgroups. */
