@@ -1,6 +1,7 @@
-# Cryopod's two images. On an ordinary machine:
+# Cryopod's three images. On an ordinary machine:
 #   docker build --target controller --tag cryopod.dev/controller:dev .
 #   docker build --target agent --tag cryopod.dev/agent:dev .
+#   docker build --target init --tag cryopod.dev/init:dev .
 #
 # Three optional build secrets make it work behind a proxy or a package mirror; none of them ends in a layer:
 #   --secret id=ca,src=FILE     a CA bundle (PEM) that npm and apt are to trust
@@ -32,6 +33,25 @@ RUN --mount=type=secret,id=ca,mode=0444 --mount=type=secret,id=npmrc,target=/roo
 COPY . .
 RUN node node_modules/typescript/bin/tsc -p tsconfig.build.json
 
+# The programs that are not TypeScript, because they run where there is nothing but a kernel: static, and small.
+FROM base AS native
+RUN --mount=type=secret,id=ca,mode=0444 --mount=type=secret,id=apt,mode=0444 \
+    set --; \
+    if [ -s /run/secrets/ca ]; then set -- "$@" -o Acquire::https::CAInfo=/run/secrets/ca; fi; \
+    if [ -s /run/secrets/apt ]; then set -- "$@" -o Dir::Etc::SourceList=/run/secrets/apt -o Dir::Etc::SourceParts=/dev/null; fi; \
+    apt-get "$@" update \
+    && DEBIAN_FRONTEND=noninteractive apt-get "$@" install --yes --no-install-recommends gcc libc6-dev
+COPY images/init images/enter ./
+RUN for name in init enter remove; do gcc -O2 -std=gnu17 -Wall -Wextra -Werror -static -s -o "$name" "$name.c" || exit 1; done
+
+# Copied into the control volume of a placeholder by its init container.
+FROM scratch AS init
+COPY --from=native /app/init /init
+LABEL org.opencontainers.image.title="Cryopod init" \
+      org.opencontainers.image.description="PID 1 of the containers that captured processes are restored into" \
+      org.opencontainers.image.licenses="Apache-2.0"
+ENTRYPOINT ["/init"]
+
 FROM base AS controller
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/package.json ./
@@ -53,6 +73,10 @@ ARG APT_OPTIONS=""
 RUN --mount=type=secret,id=ca,mode=0444 --mount=type=secret,id=apt,mode=0444 \
     --mount=type=bind,source=images/agent/install-criu.sh,target=/run/install-criu.sh \
     sh /run/install-criu.sh "${CRIU_VERSION}" "${CRIU_SUITE}" ${APT_OPTIONS}
+RUN --mount=type=bind,source=images/agent/make-bundle.sh,target=/run/make-bundle.sh \
+    sh /run/make-bundle.sh /usr/libexec/cryopod/bundle /usr/sbin/criu /usr/bin/tar
+COPY --from=native /app/enter /usr/libexec/cryopod/
+COPY --from=native /app/remove /usr/libexec/cryopod/bundle/
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/package.json ./
 COPY --from=build /app/dist ./dist

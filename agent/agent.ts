@@ -29,7 +29,10 @@ import { recover } from './order/recovery.ts';
 import { nodeFactsOf, readBootID } from './order/source-facts.ts';
 import { directoryStaging } from './order/staging.ts';
 import { storeArtifacts } from './order/store-artifacts.ts';
+import { restoreParts } from './restore/compose.ts';
+import { startRestores } from './restore/restores.ts';
 import { dirStore } from './store/dir/dir-store.ts';
+import type { SnapshotStore } from './store/store.ts';
 
 /** The agent's procfs. Its pod has hostPID, so it shows the node's processes. */
 const procRoot = '/proc';
@@ -65,13 +68,17 @@ export async function runAgent(
       ...{ kube, clock: systemClock, random: Math.random, log, nodeName: config.nodeName },
       observer: metrics.reflectorObserver,
       contentChanged: (name) => orders.enqueue(name),
-      podChanged: (namespace, name) => orders.enqueueForPod(namespace, name),
+      podChanged: (namespace, name) => {
+        orders.enqueueForPod(namespace, name);
+        restores.enqueueForPod(namespace, name);
+      },
     });
     metrics.watchReflector('PodSnapshotContent', caches.contents);
     metrics.watchReflector('Pod', caches.pods);
     const parts = await localParts(config);
+    const { store, ...local } = parts;
     const orderDeps: OrderDeps = {
-      ...{ ...parts, kube, journal, log, nodeName: config.nodeName, cache: caches.orders },
+      ...{ ...local, kube, journal, log, nodeName: config.nodeName, cache: caches.orders },
       lease: contentLease(config, leases, holder, journal.succeed(holder)),
       refusals: (content) => checkRequest(content.spec).map((blocker) => blocker.message),
       clock: systemClock,
@@ -87,6 +94,17 @@ export async function runAgent(
       ended: metrics.reconcileEnded('order'),
     });
     watchOrders(metrics, orders);
+    const restores = startRestores(
+      await restoreParts(config, store, {
+        ...{ kube, log, pod: caches.orders.pod, announce: events.record },
+        resolve: local.sources.resolve,
+      }),
+      {
+        random: Math.random,
+        queueObserver: metrics.queueObserver('restore'),
+        ended: metrics.reconcileEnded('restore'),
+      },
+    );
     progress.waitingFor = 'the first lists of pods and work orders';
     const running = [caches.contents.run(signal), caches.pods.run(signal)];
     await Promise.all([caches.contents.synced, caches.pods.synced]);
@@ -97,7 +115,7 @@ export async function runAgent(
     // Only now: the heartbeat tells the controller that orders for this node are carried out.
     await keepHeartbeat(leases, heartbeatRequest(config, holder), signal);
     progress.waitingFor = 'the end';
-    await orders.stop(stopGraceMilliseconds);
+    await Promise.all([orders.stop(stopGraceMilliseconds), restores.stop(stopGraceMilliseconds)]);
     await Promise.all(running);
     await events.flush(AbortSignal.timeout(flushMilliseconds));
     log.info('every order is at rest');
@@ -126,21 +144,23 @@ async function openJournal(config: AgentConfig, log: Log, signal: AbortSignal): 
 }
 
 /** Everything that works on this machine alone. */
-async function localParts(
-  config: AgentConfig,
-): Promise<
-  Pick<OrderDeps, 'backend' | 'artifacts' | 'sources' | 'staging' | 'nodeFacts' | 'bootID'>
+async function localParts(config: AgentConfig): Promise<
+  Pick<OrderDeps, 'backend' | 'artifacts' | 'sources' | 'staging' | 'nodeFacts' | 'bootID'> & {
+    readonly store: SnapshotStore;
+  }
 > {
   const { hostRoot, kubeletDirectory, cgroupRoot, runtimeRoots, criuPath } = config;
   const nodeFacts = nodeFactsOf(config.nodeName);
+  const store = dirStore(config.storeDirectory);
   return {
+    store,
     backend: criuBackend({
       ...{ criuPath, procRoot, hostRoot, cgroupRoot, runtimeRoots, kubeletDirectory },
       memoryPath: config.memoryPath,
       ...{ holdLimitSeconds, clock: systemClock, storeDirectory: config.storeDirectory },
       lockDirectory: join(config.stateDirectory, 'locks'),
     }),
-    artifacts: storeArtifacts(dirStore(config.storeDirectory), nodeFacts),
+    artifacts: storeArtifacts(store, nodeFacts),
     sources: nodeSources({ procRoot, hostRoot, kubeletDirectory }),
     staging: directoryStaging(join(config.stateDirectory, 'staging')),
     nodeFacts,

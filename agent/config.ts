@@ -25,6 +25,7 @@ const environmentSchema = z.object({
   CRYOPOD_HEALTH_PORT: z.coerce.number().int().min(0).max(65_535).default(8081),
   CRYOPOD_METRICS_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
   CRYOPOD_MEMORY_PATH: z.enum(['files', 'page-server']).default('files'),
+  CRYOPOD_RESTORE_TOOLS: directory.default('/usr/libexec/cryopod'),
   CRYOPOD_PARALLEL_DUMPS: z.coerce.number().int().min(1).max(64).default(1),
 });
 
@@ -46,6 +47,8 @@ export type AgentConfig = {
   /** 0: any free port. */
   readonly healthPort: number;
   readonly metricsPort: number;
+  /** What restores run inside placeholders: `enter` and `bundle/`. Part of the image. */
+  readonly restoreToolsDirectory: string;
   readonly parallelDumps: number;
   /** Whether CRIU writes memory itself, or hands it to the agent's page server. */
   readonly memoryPath: 'files' | 'page-server';
@@ -74,6 +77,7 @@ export function parseConfig(environment: NodeJS.ProcessEnv): AgentConfig {
     runtimeRoots: data.CRYOPOD_RUNTIME_ROOTS,
     healthPort: data.CRYOPOD_HEALTH_PORT,
     metricsPort: data.CRYOPOD_METRICS_PORT,
+    restoreToolsDirectory: data.CRYOPOD_RESTORE_TOOLS,
     parallelDumps: data.CRYOPOD_PARALLEL_DUMPS,
     memoryPath: data.CRYOPOD_MEMORY_PATH,
   };
@@ -94,6 +98,7 @@ export const usage = `cryopod agent: captures the pods of one node. All settings
   CRYOPOD_RUNTIME_ROOTS      where runtimes keep writable layers, comma separated
   CRYOPOD_HEALTH_PORT        /healthz and /readyz (default 8081)
   CRYOPOD_METRICS_PORT       /metrics (default 8080)
+  CRYOPOD_RESTORE_TOOLS      enter and bundle/ (default /usr/libexec/cryopod)
   CRYOPOD_PARALLEL_DUMPS     dumps at a time on this node (default 1)
   CRYOPOD_MEMORY_PATH        who writes memory: files (CRIU itself) or page-server (default files)
 `;

@@ -1,6 +1,12 @@
 import { basename, join } from 'node:path';
 import type { Bed } from './bed.ts';
-import { agentImage, type BuiltImage, controllerImage, workloadImages } from './images/build.ts';
+import {
+  agentImage,
+  type BuiltImage,
+  controllerImage,
+  initImage,
+  workloadImages,
+} from './images/build.ts';
 import { repositoryRoot } from './images/recipes.ts';
 import { writeOverlay } from './overlay.ts';
 import { rolloutLeft } from './rollout.ts';
@@ -27,9 +33,10 @@ export async function installCryopod(bed: Bed, options: InstallOptions): Promise
   }
   const agent = await agentImage({ log });
   const controller = await controllerImage({ log });
+  const init = await initImage({ log });
   const samples = await workloadImages({ log });
   const loadStarted = performance.now();
-  for (const image of [agent, controller, ...samples]) await bed.load(image.archive);
+  for (const image of [agent, controller, init, ...samples]) await bed.load(image.archive);
   log(`images are on all ${bed.nodes.length} nodes, ${seconds(loadStarted)}`);
 
   const shim = await shimNeeded();

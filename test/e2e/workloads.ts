@@ -86,3 +86,62 @@ export function counterCheckpoint(options: {
     },
   });
 }
+
+/** A pod that a snapshot is restored into, as restore-from wants it. `change` breaks or bends it. */
+export function placeholderPod(wanted: {
+  readonly name: string;
+  readonly namespace: string;
+  readonly image: string;
+  readonly snapshot: string;
+  readonly nodeName: string;
+  readonly change?: {
+    readonly snapshot?: string;
+    readonly command?: readonly string[];
+    readonly restartPolicy?: string;
+  };
+}): string {
+  const { change = {} } = wanted;
+  const control = { name: 'snapshot-control', mountPath: '/snapshot-control', subPath: 'main' };
+  return stringify({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: wanted.name,
+      namespace: wanted.namespace,
+      annotations: { 'nvidia.com/restore-from': change.snapshot ?? wanted.snapshot },
+    },
+    spec: {
+      nodeName: wanted.nodeName,
+      terminationGracePeriodSeconds: 1,
+      restartPolicy: change.restartPolicy ?? 'Never',
+      readinessGates: [{ conditionType: 'nvidia.com/Restored' }],
+      volumes: [
+        { name: 'snapshot-control', emptyDir: {} },
+        { name: 'shared-memory', emptyDir: { medium: 'Memory' } },
+      ],
+      initContainers: [
+        {
+          name: 'cryopod-init',
+          image: 'cryopod.dev/init:dev',
+          imagePullPolicy: 'Never',
+          args: ['copy', '/snapshot-control/init'],
+          volumeMounts: [control],
+        },
+      ],
+      containers: [
+        {
+          name: 'main',
+          image: wanted.image,
+          imagePullPolicy: 'Never',
+          command: change.command ?? ['/snapshot-control/init'],
+          startupProbe: {
+            exec: { command: ['/snapshot-control/init', 'probe'] },
+            periodSeconds: 1,
+            failureThreshold: 600,
+          },
+          volumeMounts: [control, { name: 'shared-memory', mountPath: '/dev/shm' }],
+        },
+      ],
+    },
+  });
+}

@@ -6,7 +6,13 @@ import { cacheDirectory } from '../paths.ts';
 import { baseDigest, buildArgs, ensureBase, type Workshop } from './bases.ts';
 import { type Buildah, openBuildah } from './buildah.ts';
 import { inputDigest } from './inputs.ts';
-import { agentRecipe, controllerRecipe, type Recipe, sampleRecipes } from './recipes.ts';
+import {
+  agentRecipe,
+  controllerRecipe,
+  initRecipe,
+  type Recipe,
+  sampleRecipes,
+} from './recipes.ts';
 import { machineSettings, withSecrets } from './secrets.ts';
 import { archiveRevision } from './versions.ts';
 
@@ -28,6 +34,10 @@ export const controllerImage = (options: BuildOptions): Promise<BuiltImage> =>
 export const agentImage = (options: BuildOptions): Promise<BuiltImage> =>
   buildImage(agentRecipe, options);
 
+/** The image whose one program stands as PID 1 in placeholders, built unless the cache has it. */
+export const initImage = (options: BuildOptions): Promise<BuiltImage> =>
+  buildImage(initRecipe, options);
+
 /** The images of the sample workloads, built unless the cache has them. */
 export async function workloadImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
   const built: BuiltImage[] = [];
@@ -37,7 +47,11 @@ export async function workloadImages(options: BuildOptions): Promise<readonly Bu
 
 /** All images that a bed with Cryopod needs beside its own. */
 export async function allImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
-  const product = [await agentImage(options), await controllerImage(options)];
+  const product = [
+    await agentImage(options),
+    await controllerImage(options),
+    await initImage(options),
+  ];
   return [...product, ...(await workloadImages(options))];
 }
 

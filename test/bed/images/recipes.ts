@@ -37,9 +37,11 @@ export const productInputs: readonly string[] = [
   'cli',
   'LICENSE',
   'images/agent',
+  'images/enter',
+  'images/init',
 ];
 
-const product = (target: 'controller' | 'agent'): Recipe => ({
+const product = (target: 'controller' | 'agent' | 'init'): Recipe => ({
   image: `cryopod.dev/${target}:dev`,
   slug: target,
   base: 'node',
@@ -47,7 +49,7 @@ const product = (target: 'controller' | 'agent'): Recipe => ({
   dockerfile: `${repositoryRoot}/Dockerfile`,
   target,
   // A mirror frozen for reproducible builds carries metadata past its date; the signatures are checked all the same.
-  arguments: target === 'agent' ? { APT_OPTIONS: '-o Acquire::Check-Valid-Until=false' } : {},
+  arguments: target === 'controller' ? {} : { APT_OPTIONS: '-o Acquire::Check-Valid-Until=false' },
   inputs: ['Dockerfile', '.dockerignore', ...productInputs],
 });
 
@@ -64,4 +66,8 @@ const sample = (name: string): Recipe => ({
 
 export const controllerRecipe = product('controller');
 export const agentRecipe = product('agent');
+export const initRecipe: Recipe = {
+  ...product('init'),
+  inputs: ['Dockerfile', '.dockerignore', 'images/init', 'images/enter'],
+};
 export const sampleRecipes: readonly Recipe[] = ['counter', 'redis', 'python'].map(sample);

@@ -60,9 +60,11 @@ describe('what the agent may do', () => {
     expect(verbsOf('cryopod-agent', 'dynamocheckpoints')).toEqual([]);
   });
 
-  it('labels pods, and neither makes, removes nor reports them', () => {
+  it('labels pods and writes a condition, and neither makes nor removes them', () => {
     expect(verbsOf('cryopod-agent', 'pods')).toEqual(['get', 'list', 'patch', 'watch']);
-    for (const resource of ['pods/status', 'pods/exec', 'jobs', 'secrets', 'nodes']) {
+    // One condition only: cryopod-agent-pods in deploy/admission.
+    expect(verbsOf('cryopod-agent', 'pods/status')).toEqual(['patch']);
+    for (const resource of ['pods/exec', 'jobs', 'secrets', 'nodes']) {
       expect(verbsOf('cryopod-agent', resource), resource).toEqual([]);
     }
   });

@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import { systemClock } from '../../core/clock.ts';
+import type { AgentConfig } from '../config.ts';
+import type { SnapshotStore } from '../store/store.ts';
+import { directoryCache } from './artifact-cache.ts';
+import { criuRestore } from './criu/backend.ts';
+import type { RestoreDeps } from './deps.ts';
+import { kubeletMarks } from './marks.ts';
+import { nodePlaceholders } from './placeholders.ts';
+
+/** The agent's procfs. Its pod has hostPID, so it shows the node's processes. */
+const procRoot = '/proc';
+/** Of artifacts kept extracted on a node for the next restore from the same snapshot. */
+const cacheLimitBytes = 16 * 2 ** 30;
+
+/** The restore machine's parts that work on this machine alone; what an earlier agent left in cache and work directories is removed. */
+export async function restoreParts(
+  config: AgentConfig,
+  store: SnapshotStore,
+  shared: Pick<RestoreDeps, 'kube' | 'log' | 'pod' | 'announce' | 'resolve'>,
+): Promise<RestoreDeps> {
+  const { hostRoot, kubeletDirectory, cgroupRoot } = config;
+  const directory = join(config.stateDirectory, 'restore');
+  const cache = directoryCache(join(directory, 'cache'), store, cacheLimitBytes);
+  await cache.clear();
+  return {
+    ...shared,
+    ...nodePlaceholders(procRoot),
+    cache,
+    marks: kubeletMarks({ hostRoot, kubeletDirectory }),
+    backend: criuRestore({
+      ...{ procRoot, cgroupRoot, clock: systemClock },
+      enterPath: join(config.restoreToolsDirectory, 'enter'),
+      bundleDirectory: join(config.restoreToolsDirectory, 'bundle'),
+    }),
+    clock: systemClock,
+    nodeName: config.nodeName,
+    workDirectory: join(directory, 'work'),
+  };
+}

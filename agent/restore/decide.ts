@@ -1,0 +1,123 @@
+import type { RestoreReason } from '../../core/api/restore.ts';
+import type { Action, Observed } from './observed.ts';
+
+/** Where a restore stands for this process; derived from facts on every round. */
+export const phases = [
+  'Gone',
+  'Over',
+  'Working',
+  'Unfit',
+  'Restored',
+  'Lost',
+  'Refused',
+  'Failed',
+  'Cut',
+  'Pending',
+  'Startable',
+] as const;
+export type Phase = (typeof phases)[number];
+
+const lookAgainMilliseconds = 2000;
+
+/** The phase of an observation; the order of the questions is the meaning. */
+export function phaseOf(o: Observed): Phase {
+  if (o.pod === undefined) return 'Gone';
+  if (o.pod.over) return 'Over';
+  if (o.work.state === 'running') return 'Working';
+  // What is told in the control directory counts before everything that could have changed since.
+  if (o.work.state === 'restored' || o.placeholder.state === 'complete') return 'Restored';
+  if (o.pod.problems.length > 0) return 'Unfit';
+  if (o.work.state === 'failed')
+    return o.work.reason === 'RestoreIncompatible' ? 'Refused' : 'Lost';
+  if (o.placeholder.state === 'failed') return 'Failed';
+  if (o.placeholder.state === 'begun') return 'Cut';
+  if (o.snapshot.state !== 'ready' || o.placeholder.state === 'waiting') return 'Pending';
+  return 'Startable';
+}
+
+const again: Action = { do: 'again', afterMilliseconds: lookAgainMilliseconds };
+
+/** The condition, written only when it says something new. */
+function report(
+  o: Observed,
+  status: 'True' | 'False',
+  reason: RestoreReason,
+  message: string,
+): readonly Action[] {
+  const { condition } = o;
+  const same =
+    condition?.status === status && condition.reason === reason && condition.message === message;
+  return same ? [] : [{ do: 'report', status, reason, message }];
+}
+
+/** A restored pod that is told again by a restarted agent keeps what the first one said. */
+function restored(o: Observed): readonly Action[] {
+  if (o.condition?.status === 'True' && o.work.state !== 'restored') return [];
+  const message =
+    o.work.state === 'restored' ? o.work.message : 'the process runs from its snapshot';
+  return report(o, 'True', 'RestoreSucceeded', message);
+}
+
+function startable(o: Observed): readonly Action[] {
+  const restarts = o.placeholder.state === 'ready' ? o.placeholder.restarts : 0;
+  if (restarts >= o.maximumAttempts) {
+    const message = `${o.maximumAttempts} containers of the pod were restored into, or tried; no more are`;
+    return [...report(o, 'False', 'RestoreFailed', message), { do: 'fail', message }];
+  }
+  const message = `attempt ${restarts + 1} of ${o.maximumAttempts}`;
+  return [...report(o, 'False', 'RestoreInProgress', message), { do: 'start' }];
+}
+
+const rules = {
+  Gone: (o) => [
+    { do: 'cancel' },
+    { do: 'forget' },
+    ...(o.replaced ? [{ do: 'again', afterMilliseconds: 0 } as const] : []),
+  ],
+  Over: () => [{ do: 'cancel' }],
+  Working: () => [],
+  Unfit: (o) =>
+    report(
+      o,
+      'False',
+      'RestoreIncompatible',
+      `not a placeholder: ${o.pod?.problems.join('; ') ?? ''}`,
+    ),
+  Restored: restored,
+  // Told first, so that the reason is on record when the container ends.
+  Lost: (o) =>
+    o.work.state === 'failed'
+      ? [
+          ...report(o, 'False', 'RestoreFailed', o.work.message),
+          { do: 'fail', message: o.work.message },
+          { do: 'endPlaceholder' },
+        ]
+      : [],
+  Refused: (o) =>
+    o.work.state === 'failed' ? report(o, 'False', 'RestoreIncompatible', o.work.message) : [],
+  Failed: () => [],
+  Cut: (o) => {
+    const message = 'the agent ended in the middle of a restore; the placeholder is started afresh';
+    return [
+      ...report(o, 'False', 'RestoreFailed', message),
+      { do: 'fail', message },
+      { do: 'endPlaceholder' },
+    ];
+  },
+  Pending: (o) => {
+    if (o.snapshot.state === 'unusable') {
+      return [...report(o, 'False', 'RestoreIncompatible', o.snapshot.message), again];
+    }
+    const message =
+      o.snapshot.state === 'pending'
+        ? o.snapshot.message
+        : o.placeholder.state === 'waiting'
+          ? o.placeholder.message
+          : '';
+    return [...report(o, 'False', 'RestorePending', message), again];
+  },
+  Startable: startable,
+} as const satisfies Record<Phase, (o: Observed) => readonly Action[]>;
+
+/** What to do next; pure and total. */
+export const decide = (o: Observed): readonly Action[] => rules[phaseOf(o)](o);
