@@ -1,7 +1,7 @@
 import type { Failure } from '../../core/failure.ts';
-import type { ProcessIdentity } from '../proc/identity.ts';
+import type { CaptureProcesses, ProcessIdentity } from '../proc/identity.ts';
 
-export type { ProcessIdentity };
+export type { CaptureProcesses, ProcessIdentity };
 
 /** What preflight found in the way; the message names process, descriptor and remedy. */
 export type Blocker = { readonly check: string; readonly message: string };
@@ -22,6 +22,18 @@ export type BackendProbe = {
 
 /** Files left in staging by a finished dump; the artifact is packed from them. Paths relative to the staging directory. */
 export type DumpResult = {
+  /** From the first stop of a container to the last thaw. */
+  readonly freezeMilliseconds: number;
+  /** In the order they were asked for. */
+  readonly containers: readonly DumpedContainer[];
+  /** GNU tar per captured volume, taken inside the freeze: each once, however many containers mount it. */
+  readonly volumeTars: readonly { readonly name: string; readonly path: string }[];
+  readonly criuVersion: string;
+};
+
+/** A container's part of a dump. */
+export type DumpedContainer = {
+  readonly name: string;
   readonly freezeMilliseconds: number;
   /** Wall clock of the first stop, RFC 3339. */
   readonly frozenAt: string;
@@ -29,25 +41,25 @@ export type DumpResult = {
   readonly imagesDirectory: string;
   /** GNU tar of the overlay's upper directory, taken inside the freeze. */
   readonly rootfsTar: string;
-  /** GNU tar per captured volume (/dev/shm), taken inside the freeze. */
-  readonly volumeTars: readonly { readonly name: string; readonly path: string }[];
-  /** Mounts of the container and how each was treated. */
-  readonly mounts: readonly {
-    readonly path: string;
-    readonly treatment: 'rootfs' | 'criu' | 'external' | 'volume';
-  }[];
+  readonly mounts: readonly TreatedMount[];
   /** Names of stdin, stdout, stderr as CRIU knows them (`pipe:[1234]`), for --inherit-fd at restore. */
   readonly stdio: readonly string[];
   readonly options: readonly string[];
-  readonly criuVersion: string;
+};
+
+/** A mount of the container and how it was treated. */
+export type TreatedMount = {
+  readonly path: string;
+  readonly treatment: 'rootfs' | 'criu' | 'external' | 'volume';
+  /** Name of its entry in `volumeTars`, where the treatment is `volume`. */
+  readonly volume?: string | undefined;
 };
 
 /** A dump going on. The hold is reached inside the freeze; until `release` the source stays frozen, for good reason only. */
 export interface RunningCapture {
-  readonly process: ProcessIdentity;
-  /** Resolves when every task is frozen and dumped and the hold waits; rejects with a Failure when CRIU failed before. */
+  /** Resolves when every task of every container is frozen and dumped and the hold waits; rejects with a Failure when one CRIU failed before. */
   held(): Promise<void>;
-  /** Inside the hold: captures the writable layer and volumes, then lets the source go on; resolves after CRIU has ended and every process runs. */
+  /** Inside the hold: captures writable layers and volumes, then lets the source go on; resolves after every CRIU has ended and every process runs. */
   release(signal: AbortSignal): Promise<DumpResult>;
   /** Ends the capture from inside (never by killing CRIU), also in the middle of the memory; resolves once the source runs on, verified. Idempotent. */
   abort(why: Failure): Promise<void>;
@@ -62,20 +74,22 @@ export interface CaptureBackend {
     request: CaptureRequest,
     signal: AbortSignal,
   ): Promise<{ readonly blockers: readonly Blocker[]; readonly estimatedBytes: number }>;
-  /** Starts the dump into an existing, empty staging directory (0700). `onProcess` is called, and awaited, before CRIU can freeze anything. */
+  /**
+   * Starts the dump into an existing, empty staging directory (0700). `onProcesses` is called once, and awaited, before any CRIU can freeze
+   * anything.
+   */
   start(
     request: CaptureRequest,
-    onProcess: (process: ProcessIdentity) => Promise<void>,
+    onProcesses: (processes: readonly CaptureProcesses[]) => Promise<void>,
     signal: AbortSignal,
   ): Promise<RunningCapture>;
   /**
-   * After a restart of the agent: what became of a capture another process of the agent began. Waits until its CRIU has ended (its pipes are
-   * closed, so it does) and every process of the source runs, thawing what is left stopped.
+   * After a restart of the agent: what became of a capture another process of the agent began. Waits until its CRIUs have ended (their pipes
+   * are closed, so they do) and every process of the source runs, thawing what is left stopped.
    */
   settle(
     left: {
-      readonly criu: ProcessIdentity | undefined;
-      readonly source: ProcessIdentity | undefined;
+      readonly processes: readonly CaptureProcesses[];
       /** The staging directory of that capture, where it noted which processes were stopped before it began: they stay stopped. */
       readonly stagingDirectory?: string;
     },
@@ -83,9 +97,9 @@ export interface CaptureBackend {
   ): Promise<{ readonly sourceRuns: boolean }>;
 }
 
-/** One capture: which container, where to put the bytes. */
+/** One capture: which containers of one pod, all in one freeze; where to put the bytes. */
 export type CaptureRequest = {
-  readonly container: SourceContainer;
+  readonly containers: readonly SourceContainer[];
   readonly podUID: string;
   readonly stagingDirectory: string;
   /** Longest time the source may stand still, from its first stop to its last thaw; over it the capture fails with FreezeBudgetExceeded. */

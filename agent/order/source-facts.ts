@@ -19,15 +19,19 @@ export const nodeFactsOf = (name: string): NodeFacts => ({
 export const readBootID = async (): Promise<string> =>
   (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
 
-/** What status and artifact keep of the pod: image as it ran, limits, network names. Taken once, at the capture. */
+/** What status and artifact keep of the pod: images as they ran, limits, network names. Taken once, at the capture. */
 export function podFactsOf(
   pod: Pod,
-  container: string,
+  containers: readonly string[],
 ): Pick<CaptureFacts, 'images' | 'limits' | 'network'> {
   const images = pod.status.containerStatuses
-    .filter((status) => status.name === container)
-    .map((status) => ({ container, image: status.image, imageID: status.imageID }));
-  const limits = pod.spec.containers.find((spec) => spec.name === container)?.resources?.limits;
+    .filter((status) => containers.includes(status.name))
+    .map(({ name, image, imageID }) => ({ container: name, image, imageID }));
+  const limits = pod.spec.containers.flatMap(({ name, resources }) =>
+    containers.includes(name) && resources?.limits !== undefined
+      ? [[name, resources.limits] as const]
+      : [],
+  );
   const { hostname } = pod.spec;
   return {
     images,
@@ -35,13 +39,11 @@ export function podFactsOf(
       hostname: typeof hostname === 'string' ? hostname : pod.metadata.name,
       podIPs: pod.status.podIP === undefined ? [] : [pod.status.podIP],
     },
-    limits:
-      limits === undefined
-        ? {}
-        : {
-            [container]: Object.fromEntries(
-              Object.entries(limits).map(([name, amount]) => [name, String(amount)]),
-            ),
-          },
+    limits: Object.fromEntries(
+      limits.map(([container, amounts]) => [
+        container,
+        Object.fromEntries(Object.entries(amounts).map(([name, amount]) => [name, String(amount)])),
+      ]),
+    ),
   };
 }

@@ -36,7 +36,7 @@ describe('the page server', () => {
       const capture = order(quiet, { memoryPath });
       const events = await runDriver(bed, node, capture);
       expect(events.at(-1), JSON.stringify(events)).toMatchObject({ event: 'released' });
-      directories.push(`${capture.stagingDirectory}/criu`);
+      directories.push(`${capture.stagingDirectory}/containers/main/criu`);
     }
     const [files, pages] = directories;
     const list = (directory: string | undefined): Promise<string> =>
@@ -87,7 +87,9 @@ describe.each(paths)('a dump of 512 MiB by %s', (memoryPath) => {
     const { criu } = processesOf(events);
     expect(await inNode(`test -e /proc/${criu.pid} && echo there`)).toBe('');
     expect(
-      await inNode(`grep -c 'Running post-dump' ${capture.stagingDirectory}/criu/dump.log`),
+      await inNode(
+        `grep -c 'Running post-dump' ${capture.stagingDirectory}/containers/main/criu/dump.log`,
+      ),
     ).toBe('0');
     await expectTicking();
   });

@@ -61,15 +61,16 @@ async function capture(): Promise<void> {
   const { podUID, stagingDirectory } = order;
   const progress: number[] = [];
   const request = {
-    ...{ container, podUID, stagingDirectory, freezeBudgetSeconds: order.freezeBudgetSeconds },
+    ...{ containers: [container], podUID, stagingDirectory },
+    freezeBudgetSeconds: order.freezeBudgetSeconds,
     onProgress: (bytes: number) => void progress.push(bytes),
   };
   say('preflight', await backend.preflight(request, signal));
   if (order.only === 'preflight') return;
   const running = await backend.start(
     request,
-    async (criu) => {
-      say('process', { criu, source: container.root });
+    async ([process]) => {
+      say('process', process);
       die('begin');
     },
     signal,
@@ -109,7 +110,8 @@ async function aborted(end: Promise<void>): Promise<void> {
 try {
   if (order.settle === undefined) await capture();
   else {
-    const left = { ...order.settle, stagingDirectory: order.stagingDirectory };
+    const processes = [{ container: 'main', ...order.settle }];
+    const left = { processes, stagingDirectory: order.stagingDirectory };
     say('settled', await backend.settle(left, signal));
   }
 } catch (error) {

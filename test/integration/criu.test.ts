@@ -90,7 +90,7 @@ async function expectRunning(pid: number): Promise<void> {
 
 /** Waits until the hold of a stopped driver has given up, then ends that driver. */
 async function givenUp(stagingDirectory: string): Promise<void> {
-  const log = `${stagingDirectory}/criu/dump.log`;
+  const log = `${stagingDirectory}/containers/main/criu/dump.log`;
   const failed = async () => (await inNode(`grep -s "Dumping FAILED" ${log}`)) || undefined;
   await bed.waitFor('the hold to give up', failed, soonMs);
   await inNode(`kill -9 $(cat ${stagingDirectory}.pid)`);
@@ -106,14 +106,19 @@ describe("a capture by the agent's own code", () => {
     await expectRunning(source.pid);
     const result = events[3]?.result;
     expect(result).toMatchObject({
-      imagesDirectory: 'criu',
-      rootfsTar: 'rootfs.tar',
+      containers: [
+        {
+          name: 'main',
+          imagesDirectory: 'containers/main/criu',
+          rootfsTar: 'containers/main/rootfs.tar',
+        },
+      ],
       volumeTars: [{ name: 'dev-shm', path: 'volumes/dev-shm.tar' }],
       freezeMilliseconds: expect.any(Number),
     });
     const staging = capture.stagingDirectory;
-    expect(await inNode(`ls ${staging}/criu`)).toMatch(/^inventory\.img$/m);
-    const layer = await inNode(`tar tvf ${staging}/rootfs.tar`);
+    expect(await inNode(`ls ${staging}/containers/main/criu`)).toMatch(/^inventory\.img$/m);
+    const layer = await inNode(`tar tvf ${staging}/containers/main/rootfs.tar`);
     expect(layer).toMatch(/\.\/tmp\/written$/m);
     expect(layer).toMatch(/^c-.* 0,0 .*\.\/bin\/nc$/m);
     expect(await inNode(`tar tf ${staging}/volumes/dev-shm.tar`)).toMatch(/^\.\/s$/m);

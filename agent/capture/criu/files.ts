@@ -3,9 +3,9 @@ import { Failure } from '../../../core/failure.ts';
 import { type ConfinedDirectory, withConfined } from '../../proc/confined-files.ts';
 import type { ProcessIdentity } from '../../proc/identity.ts';
 import { type RunResult, run } from '../../proc/run.ts';
-import { type PlannedMount, sharedMemoryPath } from './mount-plan.ts';
+import { type PlannedMount, sharedMemoryPath, sharedMemoryVolume } from './mount-plan.ts';
 import type { Source } from './source.ts';
-import { stagingNames } from './staging-names.ts';
+import { namesOf, volumeTarName } from './staging-names.ts';
 
 /**
  * A tar of everything below an open directory. posix: sizes, times and names without limits; every extended attribute, overlayfs' own
@@ -53,29 +53,50 @@ export function deviceName(device: bigint): string {
   return `${major}:${minor}`;
 }
 
-/** Packs the writable layer and /dev/shm of a source that stands still into its staging directory. Throws Failure. */
+/** Packs the writable layers and the volumes of a source that stands still into its staging directory. Throws Failure. */
 export async function packFiles(
   from: { readonly procRoot: string; readonly hostRoot: string },
-  capture: {
-    readonly root: ProcessIdentity;
-    readonly stagingDirectory: string;
-    readonly source: Source;
-    readonly mounts: readonly PlannedMount[];
-  },
+  capture: { readonly stagingDirectory: string; readonly containers: readonly Packed[] },
   signal: AbortSignal,
 ): Promise<void> {
-  const { stagingDirectory, source, root, mounts } = capture;
-  const layer = packDirectory(
-    { base: `${from.hostRoot}${source.upperDirectory}`, below: [] },
-    `${stagingDirectory}/${stagingNames.rootfs}`,
-    async () => undefined,
-    signal,
+  const { stagingDirectory, containers } = capture;
+  const layers = containers.map(({ request: { name, source } }) =>
+    packDirectory(
+      { base: `${from.hostRoot}${source.upperDirectory}`, below: [] },
+      `${stagingDirectory}/${namesOf(name).rootfs}`,
+      async () => undefined,
+      signal,
+    ),
   );
-  if (!mounts.some((mount) => mount.treatment === 'volume')) return layer;
+  const holder = containers.find(({ request: { mounts } }) =>
+    mounts.some((mount) => mount.treatment === 'volume'),
+  );
+  const volumes =
+    holder === undefined ? [] : [packSharedMemory(from, holder, stagingDirectory, signal)];
+  const results = await Promise.allSettled([...layers, ...volumes]);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** A container whose files are packed. */
+type Packed = {
+  readonly request: {
+    readonly name: string;
+    readonly root: ProcessIdentity;
+    readonly source: Source;
+    readonly mounts: readonly PlannedMount[];
+  };
+};
+
+function packSharedMemory(
+  from: { readonly procRoot: string },
+  { request: { root, source } }: Packed,
+  stagingDirectory: string,
+  signal: AbortSignal,
+): Promise<void> {
   const device = source.mounts.findLast((mount) => mount.mountPoint === sharedMemoryPath)?.device;
-  const sharedMemory = packDirectory(
+  return packDirectory(
     { base: `${from.procRoot}/${root.pid}/root`, below: sharedMemoryPath.split('/').slice(1) },
-    `${stagingDirectory}/${stagingNames.sharedMemory}`,
+    `${stagingDirectory}/${volumeTarName(sharedMemoryVolume)}`,
     // The path lies inside the container: only the file system that its mount table names is believed.
     async (handle) => {
       const found = deviceName((await handle.stat({ bigint: true })).dev);
@@ -85,6 +106,14 @@ export async function packFiles(
     },
     signal,
   );
-  const results = await Promise.allSettled([layer, sharedMemory]);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** The volumes that `packFiles` packs. */
+export function volumesOf(
+  containers: readonly Packed[],
+): readonly { readonly name: string; readonly path: string }[] {
+  const names = containers.flatMap(({ request }) =>
+    request.mounts.flatMap(({ volume }) => (volume === undefined ? [] : [volume])),
+  );
+  return [...new Set(names)].map((name) => ({ name, path: volumeTarName(name) }));
 }

@@ -1,13 +1,14 @@
 import { type Mount, visibleMounts } from '../../proc/mountinfo.ts';
+import type { TreatedMount } from '../backend.ts';
 
-/** How a mount of the container is treated; see DumpResult.mounts. */
-export type PlannedMount = {
-  readonly path: string;
-  readonly treatment: 'rootfs' | 'criu' | 'external' | 'volume';
-};
+/** How a mount of the container is treated. */
+export type PlannedMount = TreatedMount;
 
 /** Where a container's shared memory is; a tmpfs of the sandbox or a memory-backed emptyDir. */
 export const sharedMemoryPath = '/dev/shm';
+
+/** The name under which it is captured. */
+export const sharedMemoryVolume = 'dev-shm';
 
 /**
  * What happens to each mount. `/proc` is CRIU's: the restored tree lives in a PID namespace of its own, whose /proc must belong to it, or
@@ -15,10 +16,14 @@ export const sharedMemoryPath = '/dev/shm';
  * the freeze) and its content is ours to save. Everything else is put there again by the runtime of the pod it is restored into.
  */
 export function planMounts(mounts: readonly Mount[]): readonly PlannedMount[] {
-  return visibleMounts(mounts).map((mount) => ({
-    path: mount.mountPoint,
-    treatment: treatmentOf(mount),
-  }));
+  return visibleMounts(mounts).map((mount) => {
+    const treatment = treatmentOf(mount);
+    return {
+      path: mount.mountPoint,
+      treatment,
+      ...(treatment === 'volume' ? { volume: sharedMemoryVolume } : {}),
+    };
+  });
 }
 
 function treatmentOf(mount: Mount): PlannedMount['treatment'] {

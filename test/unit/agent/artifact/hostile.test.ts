@@ -39,7 +39,7 @@ describe('an artifact written by an enemy', () => {
     return { digest: await put(pressed), sizeBytes, storedBytes: pressed.byteLength };
   };
   const containerOf = async (over: Partial<Container>): Promise<Container> => ({
-    ...someFacts.container,
+    ...{ name: 'main', image: 'counter:1', imageID: 'sha256:1', limits: {} },
     frozenAt: '',
     freezeMilliseconds: 1,
     criuVersion: '4.1',
@@ -53,7 +53,7 @@ describe('an artifact written by an enemy', () => {
     ...over,
   });
   const configOf = (container: Container): ArtifactConfig => {
-    const { container: _, ...facts } = someFacts;
+    const { containers: _, ...facts } = someFacts;
     const totals = { sizeBytes: 0, storedBytes: 0 };
     return { formatVersion: 1, ...facts, containers: [container], totals };
   };

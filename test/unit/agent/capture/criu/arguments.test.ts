@@ -25,7 +25,7 @@ test("the root is the layer, /proc is CRIU's, /dev/shm is saved by us, the rest 
     { path: '/', treatment: 'rootfs' },
     { path: '/proc', treatment: 'criu' },
     { path: '/dev', treatment: 'external' },
-    { path: '/dev/shm', treatment: 'volume' },
+    { path: '/dev/shm', treatment: 'volume', volume: 'dev-shm' },
     { path: '/proc/sys', treatment: 'external' },
     { path: '/data dir', treatment: 'external' },
   ]);
