@@ -69,8 +69,12 @@ const containerSchema = z.object({
       z.object({
         path: text,
         treatment: z.enum(['rootfs', 'criu', 'external', 'volume']),
-        /** Which of `volumes` is mounted there; artifacts of one container and no emptyDir may leave it out. */
-        volume: label.optional(),
+        /** The pod's volume; of `volumes` where that is the treatment (older artifacts, with no volume but `dev-shm`, leave it out). */
+        volume: text.optional(),
+        kind: text.optional(),
+        subPath: text.optional(),
+        /** The persistent volume claim that the restored pod must have there. */
+        claim: text.optional(),
       }),
     )
     .max(10_000),

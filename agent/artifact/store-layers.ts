@@ -74,7 +74,8 @@ export async function storeLayers(
   for (const [index, { name, path }] of dump.volumeTars.entries()) {
     const volume = { name, ...(await files(`volume-${index}`, path, 'volume')) };
     for (const container of containers) {
-      if (container.mounts.some((mount) => mount.volume === name)) container.volumes.push(volume);
+      const mounts = container.mounts.filter(({ treatment }) => treatment === 'volume');
+      if (mounts.some((mount) => mount.volume === name)) container.volumes.push(volume);
     }
   }
   onProgress({ bytesDone: bytesTotal, bytesTotal });

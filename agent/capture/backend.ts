@@ -51,8 +51,22 @@ export type DumpedContainer = {
 export type TreatedMount = {
   readonly path: string;
   readonly treatment: 'rootfs' | 'criu' | 'external' | 'volume';
-  /** Name of its entry in `volumeTars`, where the treatment is `volume`. */
+  /** Name of the pod's volume, or `dev-shm` for the sandbox's; with the treatment `volume` that of its entry in `volumeTars`. */
   readonly volume?: string | undefined;
+  /** What it is in the pod's spec: `emptyDir`, `projected`, `persistentVolumeClaim`. */
+  readonly kind?: string | undefined;
+  /** The part of the volume that is mounted, where it is not all of it. */
+  readonly subPath?: string | undefined;
+  readonly claim?: string | undefined;
+};
+
+/** A volume of the pod as its spec has it, and where the containers mount it. */
+export type PodVolume = {
+  readonly name: string;
+  /** The field of the spec that says what it is: `emptyDir`, `persistentVolumeClaim`. */
+  readonly kind: string;
+  readonly claim?: string | undefined;
+  readonly mounts: readonly { readonly container: string; readonly path: string }[];
 };
 
 /** A dump going on. The hold is reached inside the freeze; until `release` the source stays frozen, for good reason only. */
@@ -101,6 +115,7 @@ export interface CaptureBackend {
 export type CaptureRequest = {
   readonly containers: readonly SourceContainer[];
   readonly podUID: string;
+  readonly volumes: readonly PodVolume[];
   readonly stagingDirectory: string;
   /** Longest time the source may stand still, from its first stop to its last thaw; over it the capture fails with FreezeBudgetExceeded. */
   readonly freezeBudgetSeconds?: number | undefined;

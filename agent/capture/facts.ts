@@ -12,12 +12,11 @@ export type ProcessFacts = {
   readonly mappedDevices: readonly string[];
 };
 
-/** A mount of the container that is a volume of the pod: `kubernetes.io~empty-dir`, name as in the pod's spec. */
-export type VolumeMount = {
+/** A volume that is captured, and one place where it is mounted. */
+export type CapturedVolume = {
+  readonly name: string;
   readonly path: string;
   readonly fileSystem: string;
-  readonly plugin: string;
-  readonly name: string;
 };
 
 /** Everything that preflight judges, read while the source runs. Sizes in bytes. */
@@ -27,14 +26,17 @@ export type SourceFacts = {
   /** Namespaces shared with the node, as pod fields: hostNetwork, hostIPC. */
   readonly sharedWithNode: readonly string[];
   readonly mountPoints: readonly string[];
-  readonly volumes: readonly VolumeMount[];
+  readonly volumes: readonly CapturedVolume[];
+  /** Volumes that had to be captured and cannot be found, one sentence each. */
+  readonly missingVolumes: readonly string[];
   /** Why the writable layer cannot be read, undefined when it can. */
   readonly layerProblem: string | undefined;
   /** Addresses (`0.0.0.0:8080`, `[::]:8080`) on which the source listens with MPTCP. */
   readonly multipathListeners: readonly string[];
   readonly memoryBytes: number;
   readonly layerBytes: number;
-  readonly sharedMemoryBytes: number;
+  /** Of all volumes that are captured. */
+  readonly volumeBytes: number;
   readonly room: readonly Room[];
 };
 
@@ -49,5 +51,5 @@ export type Room = {
 
 /** What a dump writes at most. */
 export function estimatedBytes(facts: SourceFacts): number {
-  return facts.memoryBytes + facts.layerBytes + facts.sharedMemoryBytes;
+  return facts.memoryBytes + facts.layerBytes + facts.volumeBytes;
 }

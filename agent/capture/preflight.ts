@@ -1,4 +1,3 @@
-import { controlVolume } from '../../core/api/names.ts';
 import { formatBytes } from '../../core/units.ts';
 import type { Blocker } from './backend.ts';
 import { type Descriptor, estimatedBytes, type ProcessFacts, type SourceFacts } from './facts.ts';
@@ -95,18 +94,14 @@ const checks: Readonly<Record<string, Check>> = {
   sharedNamespaces: ({ sharedWithNode }) =>
     sharedWithNode.map((field) => `the pod uses ${field}, which cannot be captured`),
 
-  volumes: ({ volumes }) =>
-    volumes
-      .filter(
-        (volume) =>
-          volume.plugin === 'kubernetes.io~empty-dir' &&
-          volume.name !== controlVolume.name &&
-          !(volume.path === '/dev/shm' && volume.fileSystem === 'tmpfs'),
-      )
+  volumes: ({ volumes, missingVolumes }) => [
+    ...missingVolumes,
+    ...volumes
+      .filter(({ fileSystem }) => fileSystem === 'hugetlbfs')
       .map(
-        ({ name, path }) =>
-          `emptyDir ${name} at ${path}: only ${controlVolume.name} and a memory-backed one at /dev/shm are supported yet`,
+        ({ name, path }) => `emptyDir ${name} at ${path} is of huge pages, which cannot be saved`,
       ),
+  ],
 
   mountPoints: ({ mountPoints }) =>
     mountPoints

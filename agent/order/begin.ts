@@ -3,7 +3,7 @@ import type { Intent, IntentStep } from '../journal/journal.ts';
 import type { OrderDeps } from './deps.ts';
 import { type CaptureFacts, formatFacts } from './facts.ts';
 import { pinsOf } from './source-check.ts';
-import { podFactsOf } from './source-facts.ts';
+import { podFactsOf, podVolumesOf } from './source-facts.ts';
 import type { WorkOrder } from './work.ts';
 
 /** A start from the pod, as against from what lies in staging. */
@@ -55,6 +55,7 @@ export const requestOf = (
 ): CaptureRequest => ({
   containers,
   podUID: from.pod.metadata.uid,
+  volumes: podVolumesOf(from.pod),
   stagingDirectory: deps.staging.pathOf(order.content.metadata.uid, order.attempt),
   freezeBudgetSeconds: order.content.spec.freezeBudgetSeconds,
 });

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { arch, cpus, release } from 'node:os';
+import { posix } from 'node:path';
 import type { Pod } from '../../core/api/workload.ts';
+import type { PodVolume } from '../capture/backend.ts';
 import type { CaptureFacts } from './facts.ts';
 import type { NodeFacts } from './status.ts';
 
@@ -18,6 +20,27 @@ export const nodeFactsOf = (name: string): NodeFacts => ({
 /** The kernel's random name of this boot. */
 export const readBootID = async (): Promise<string> =>
   (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+
+/** The pod's volumes and where they are mounted. Of paths with a trailing slash the mount table knows nothing. */
+export function podVolumesOf(pod: Pod): readonly PodVolume[] {
+  return pod.spec.volumes.map(({ name, ...source }) => {
+    const [kind = ''] = Object.keys(source);
+    const claim = source.persistentVolumeClaim?.claimName;
+    return {
+      name,
+      kind,
+      ...(claim === undefined ? {} : { claim }),
+      mounts: pod.spec.containers.flatMap(({ name: container, volumeMounts }) =>
+        volumeMounts
+          .filter((mount) => mount.name === name)
+          .map(({ mountPath }) => ({
+            container,
+            path: posix.normalize(mountPath).replace(/(.)\/$/, '$1'),
+          })),
+      ),
+    };
+  });
+}
 
 /** What status and artifact keep of the pod: images as they ran, limits, network names. Taken once, at the capture. */
 export function podFactsOf(

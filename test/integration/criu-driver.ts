@@ -44,6 +44,7 @@ const backend = criuBackend({
   procRoot: '/proc',
   hostRoot: order.hostRoot,
   cgroupRoot: order.cgroupRoot,
+  kubeletDirectory: '/var/lib/kubelet',
   runtimeRoots: ['/var/lib/containerd'],
   lockDirectory: '/var/lib/cryopod/locks',
   storeDirectory: undefined,
@@ -61,7 +62,7 @@ async function capture(): Promise<void> {
   const { podUID, stagingDirectory } = order;
   const progress: number[] = [];
   const request = {
-    ...{ containers: [container], podUID, stagingDirectory },
+    ...{ containers: [container], podUID, volumes: [], stagingDirectory },
     freezeBudgetSeconds: order.freezeBudgetSeconds,
     onProgress: (bytes: number) => void progress.push(bytes),
   };

@@ -19,11 +19,11 @@ import { CriuDump } from './dump.ts';
 import { holdScript } from './hold.ts';
 import { type Launched, launch } from './launch.ts';
 import { lockFile, removeLock, sweepLocks } from './lock.ts';
-import { type PlannedMount, planMounts } from './mount-plan.ts';
+import { type PlannedMount, planPod } from './mount-plan.ts';
 import { preflight } from './preflight.ts';
 import { probeCriu } from './probe.ts';
 import { readStoppedBefore, settleLeft } from './settle.ts';
-import { readSource, type Source } from './source.ts';
+import { readMounts, readSource, type Source } from './source.ts';
 import { namesOf, stagingNames } from './staging-names.ts';
 import { readMembers } from './tree-state.ts';
 
@@ -33,6 +33,8 @@ export type CriuOptions = {
   readonly procRoot: string;
   /** The node's root directory as the agent sees it, /proc/1/root. */
   readonly hostRoot: string;
+  /** The kubelet's directory, as the node names it: emptyDirs are below it. */
+  readonly kubeletDirectory: string;
   /** The node's cgroup mounts as the agent sees them. */
   readonly cgroupRoot: string;
   /** Where container runtimes keep writable layers, as the node names them. */
@@ -102,12 +104,18 @@ async function startDump(
 ): Promise<RunningCapture> {
   const { procRoot, runtimeRoots } = options;
   const { containers, stagingDirectory } = request;
-  const targets = await Promise.all(
-    containers.map(async (container): Promise<Target> => {
-      const source = await readSource(procRoot, container.root, runtimeRoots);
-      return { container, source, mounts: planMounts(source.mounts) };
-    }),
+  const sources = await Promise.all(
+    containers.map(({ root }) => readSource(procRoot, root, runtimeRoots)),
   );
+  const plan = planPod(
+    containers.map((container, index) => ({ container, mounts: sources[index]?.mounts ?? [] })),
+    await readMounts(procRoot, 1),
+    request,
+  );
+  const targets = containers.flatMap((container, index): Target[] => {
+    const [source, mounts] = [sources[index], plan.mounts[index]];
+    return source === undefined || mounts === undefined ? [] : [{ container, source, mounts }];
+  });
   const members = await Promise.all(containers.map(({ root }) => readMembers(procRoot, root)));
   const stoppedBefore = members
     .flat()
@@ -144,8 +152,7 @@ async function startDump(
   return new CriuDump(
     { ...options, criuVersion },
     {
-      stagingDirectory,
-      watched: request,
+      ...{ stagingDirectory, podUID: request.podUID, volumes: plan.volumes, watched: request },
       cleanUp: () => removeCgroup(cgroup),
       containers: launched.map(
         ({ container, source, mounts, launched: criu, lock }) =>

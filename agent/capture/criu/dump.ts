@@ -3,14 +3,16 @@ import { Failure } from '../../../core/failure.ts';
 import { formatBytes, formatMilliseconds } from '../../../core/units.ts';
 import type { CaptureRequest, DumpResult, RunningCapture } from '../backend.ts';
 import type { ContainerDump, End } from './container-dump.ts';
-import { packFiles, volumesOf } from './files.ts';
+import { packFiles } from './files.ts';
 import { FreezeWatch } from './freeze-watch.ts';
 import { launchExitCodes } from './hold.ts';
-import { measureStaging } from './staging-names.ts';
+import type { PlannedVolume } from './mount-plan.ts';
+import { measureStaging, volumeTarName } from './staging-names.ts';
 
 export type DumpDeps = {
   readonly procRoot: string;
   readonly hostRoot: string;
+  readonly kubeletDirectory: string;
   readonly clock: Clock;
   readonly criuVersion: string;
 };
@@ -18,7 +20,9 @@ export type DumpDeps = {
 /** One capture: every CRIU running (or about to). */
 export type DumpRequest = {
   readonly stagingDirectory: string;
+  readonly podUID: string;
   readonly containers: readonly ContainerDump[];
+  readonly volumes: readonly PlannedVolume[];
   readonly watched: Pick<CaptureRequest, 'freezeBudgetSeconds' | 'onProgress'>;
   /** Called once after every CRIU has ended. */
   readonly cleanUp: () => Promise<void>;
@@ -73,7 +77,9 @@ export class CriuDump implements RunningCapture {
     const { containers } = this.#request;
     const both = AbortSignal.any([signal, this.#interrupted.signal]);
     try {
-      await packFiles(this.#deps, this.#request, both);
+      const packing = { ...this.#deps, ...this.#request };
+      const sources = containers.map(({ request }) => request);
+      await packFiles(packing, sources, this.#request.volumes, both);
       for (const container of containers) {
         if (await container.isAlive()) continue;
         throw new Failure('terminal', 'ContainerChanged', 'the source ended before its dump did');
@@ -182,7 +188,7 @@ export class CriuDump implements RunningCapture {
     return {
       freezeMilliseconds: Math.ceil(thawedAt - frozenSince),
       containers: results.map(({ dumped }) => dumped),
-      volumeTars: volumesOf(this.#request.containers),
+      volumeTars: this.#request.volumes.map(({ name }) => ({ name, path: volumeTarName(name) })),
       criuVersion: this.#deps.criuVersion,
     };
   }

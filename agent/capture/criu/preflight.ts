@@ -1,18 +1,18 @@
-import { type Mount, parseMountinfo, visibleMounts } from '../../proc/mountinfo.ts';
-import { readProc } from '../../proc/process-table.ts';
+import type { Mount } from '../../proc/mountinfo.ts';
 import { run } from '../../proc/run.ts';
 import type { BackendProbe, Blocker, CaptureRequest, SourceContainer } from '../backend.ts';
+import { emptyDirDirectory } from '../empty-dir.ts';
 import { estimatedBytes, type SourceFacts } from '../facts.ts';
 import { findBlockers } from '../preflight.ts';
 import type { CriuOptions } from './backend.ts';
+import { type PlannedVolume, planPod } from './mount-plan.ts';
 import {
   findMultipathListeners,
   findNamespacesSharedWithNode,
   readProcessFacts,
 } from './process-facts.ts';
 import { findRoom, sharedMemoryBytes } from './room.ts';
-import { upperDirectoryOf, upperDirectoryProblem } from './source.ts';
-import { findVolumes } from './volumes.ts';
+import { readMounts, upperDirectoryOf, upperDirectoryProblem } from './source.ts';
 
 /** Observes the running source, judges, and estimates: freezes nothing, changes nothing. */
 export async function preflight(
@@ -31,15 +31,25 @@ async function observe(
   request: CaptureRequest,
   signal: AbortSignal,
 ): Promise<SourceFacts> {
-  const nodeMounts = await readMounts(options.procRoot, 1);
+  const { procRoot } = options;
   const containers = await Promise.all(
-    request.containers.map((container) =>
-      observeContainer(options, container, request.podUID, nodeMounts, signal),
-    ),
+    request.containers.map(async (container) => {
+      const mounts = await readMounts(procRoot, container.root.pid);
+      return { container, mounts };
+    }),
+  );
+  const plan = planPod(containers, await readMounts(procRoot, 1), request);
+  const facts = await Promise.all(
+    containers.map(({ container, mounts }) => observeContainer(options, container, mounts, signal)),
   );
   return {
     probe,
-    ...together(containers),
+    ...together(facts),
+    volumes: plan.volumes.map(({ name, mount: { mountPoint, fileSystem } }) => ({
+      ...{ name, path: mountPoint, fileSystem },
+    })),
+    missingVolumes: plan.missing,
+    volumeBytes: await volumeBytes(options, request.podUID, plan.volumes, signal),
     room: await findRoom([
       { what: 'the staging directory', directory: request.stagingDirectory },
       ...(options.storeDirectory === undefined
@@ -49,17 +59,19 @@ async function observe(
   };
 }
 
-type ContainerFacts = Omit<SourceFacts, 'probe' | 'room'>;
+/** What is known of each container alone. */
+type ContainerFacts = Omit<
+  SourceFacts,
+  'probe' | 'room' | 'volumes' | 'missingVolumes' | 'volumeBytes'
+>;
 
 async function observeContainer(
   options: CriuOptions,
   { root }: SourceContainer,
-  podUID: string,
-  nodeMounts: readonly Mount[],
+  mounts: readonly Mount[],
   signal: AbortSignal,
 ): Promise<ContainerFacts> {
   const { procRoot } = options;
-  const mounts = await readMounts(procRoot, root.pid);
   const { processes, memoryBytes } = await readProcessFacts(procRoot, root);
   const layerProblem = upperDirectoryProblem(mounts, options.runtimeRoots);
   return {
@@ -67,11 +79,9 @@ async function observeContainer(
     memoryBytes,
     sharedWithNode: await findNamespacesSharedWithNode(procRoot, root.pid),
     mountPoints: mounts.map((mount) => mount.mountPoint),
-    volumes: findVolumes(mounts, nodeMounts, podUID),
     layerProblem,
     multipathListeners: await findMultipathListeners(procRoot, root.pid, processes),
     layerBytes: layerProblem === undefined ? await layerBytes(options, mounts, signal) : 0,
-    sharedMemoryBytes: await sharedMemoryBytes(procRoot, root.pid),
   };
 }
 
@@ -86,26 +96,41 @@ function together(all: readonly ContainerFacts[]): ContainerFacts {
     processes: all.flatMap(({ processes }) => processes),
     sharedWithNode: union((facts) => facts.sharedWithNode),
     mountPoints: union((facts) => facts.mountPoints),
-    volumes: all.flatMap(({ volumes }) => volumes),
     layerProblem: all.find(({ layerProblem }) => layerProblem !== undefined)?.layerProblem,
     multipathListeners: union((facts) => facts.multipathListeners),
     memoryBytes: sum((facts) => facts.memoryBytes),
     layerBytes: sum((facts) => facts.layerBytes),
-    sharedMemoryBytes: sum((facts) => facts.sharedMemoryBytes),
   };
 }
 
-async function readMounts(procRoot: string, pid: number): Promise<readonly Mount[]> {
-  return visibleMounts(parseMountinfo((await readProc(`${procRoot}/${pid}/mountinfo`)) ?? ''));
-}
-
-/** Space the writable layer takes; du follows no link. What cannot be read counts as nothing. */
-async function layerBytes(
+/** Space the writable layer takes. */
+function layerBytes(
   options: CriuOptions,
   mounts: readonly Mount[],
   signal: AbortSignal,
 ): Promise<number> {
-  const directory = `${options.hostRoot}${upperDirectoryOf(mounts, options.runtimeRoots)}`;
+  return spaceTaken(`${options.hostRoot}${upperDirectoryOf(mounts, options.runtimeRoots)}`, signal);
+}
+
+/** Space that the volumes to be captured take, each counted once. */
+async function volumeBytes(
+  { procRoot, hostRoot, kubeletDirectory }: CriuOptions,
+  podUID: string,
+  volumes: readonly PlannedVolume[],
+  signal: AbortSignal,
+): Promise<number> {
+  const sizes = await Promise.all(
+    volumes.map(({ name, from, container }) => {
+      if (from === 'sharedMemory') return sharedMemoryBytes(procRoot, container.root.pid);
+      const at = emptyDirDirectory({ hostRoot, kubeletDirectory, podUID, volume: name });
+      return spaceTaken([at.base, ...at.below].join('/'), signal);
+    }),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Space a directory takes; du follows no link. What cannot be read counts as nothing. */
+async function spaceTaken(directory: string, signal: AbortSignal): Promise<number> {
   const result = await run(['du', '-sx', '--block-size=1', '--', directory], { signal });
   return Number.parseInt(result.stdout, 10) || 0;
 }

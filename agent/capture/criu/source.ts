@@ -18,6 +18,11 @@ export type Source = {
   readonly stdio: readonly string[];
 };
 
+/** The mounts of a process that a path lookup can reach. */
+export async function readMounts(procRoot: string, pid: number): Promise<readonly Mount[]> {
+  return visibleMounts(parseMountinfo((await readProc(`${procRoot}/${pid}/mountinfo`)) ?? ''));
+}
+
 /** Reads the source and makes sure that all of it came from one process. Throws Failure 'terminal' ContainerChanged or PreflightFailed. */
 export async function readSource(
   procRoot: string,

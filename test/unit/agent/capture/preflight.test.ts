@@ -25,20 +25,15 @@ const clean: SourceFacts = {
   sharedWithNode: [],
   mountPoints: ['/', '/proc', '/dev/shm'],
   volumes: [
-    {
-      path: '/snapshot-control',
-      fileSystem: 'ext4',
-      plugin: 'kubernetes.io~empty-dir',
-      name: 'snapshot-control',
-    },
-    { path: '/dev/shm', fileSystem: 'tmpfs', plugin: 'kubernetes.io~empty-dir', name: 'shm' },
-    { path: '/data', fileSystem: 'ext4', plugin: 'kubernetes.io~csi', name: 'data' },
+    { path: '/dev/shm', fileSystem: 'tmpfs', name: 'dev-shm' },
+    { path: '/data', fileSystem: 'ext4', name: 'data' },
   ],
+  missingVolumes: [],
   layerProblem: undefined,
   multipathListeners: [],
   memoryBytes: 100,
   layerBytes: 20,
-  sharedMemoryBytes: 3,
+  volumeBytes: 3,
   room: [{ what: 'staging', directory: '/s', freeBytes: 246, copies: 2 }],
 };
 
@@ -75,24 +70,10 @@ test.each<[string, RegExp, SourceFacts]>([
   ['sharedNamespaces', /hostNetwork/, { ...clean, sharedWithNode: ['hostNetwork'] }],
   [
     'volumes',
-    /emptyDir cache at \/cache/,
-    {
-      ...clean,
-      volumes: [
-        { path: '/cache', fileSystem: 'ext4', plugin: 'kubernetes.io~empty-dir', name: 'cache' },
-      ],
-    },
+    /emptyDir cache at \/cache is of huge pages/,
+    { ...clean, volumes: [{ path: '/cache', fileSystem: 'hugetlbfs', name: 'cache' }] },
   ],
-  [
-    'volumes',
-    /at \/dev\/shm/,
-    {
-      ...clean,
-      volumes: [
-        { path: '/dev/shm', fileSystem: 'ext4', plugin: 'kubernetes.io~empty-dir', name: 'disk' },
-      ],
-    },
-  ],
+  ['volumes', /not mounted/, { ...clean, missingVolumes: ['emptyDir data is not mounted'] }],
   ['mountPoints', /a\]b/, { ...clean, mountPoints: ['/a]b'] }],
   ['writableLayer', /not an overlay/, { ...clean, layerProblem: 'not an overlay' }],
   [

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { deviceName } from '../../../../../agent/capture/criu/files.ts';
 import { mappedDevices } from '../../../../../agent/capture/criu/process-facts.ts';
 
 test('device files in the memory map are found once each', () => {
@@ -11,10 +10,4 @@ test('device files in the memory map are found once each', () => {
     '7f08-7f09 rw-p 00000000 00:00 0 ',
   ].join('\n');
   expect(mappedDevices(maps)).toEqual(['/dev/nvidia0', '/dev/zero (deleted)']);
-});
-
-test('a device number splits as the kernel shows it, large minors included', () => {
-  expect(deviceName(0xfe00n)).toBe('254:0');
-  expect(deviceName(0xb9n)).toBe('0:185');
-  expect(deviceName(0x100023n)).toBe('0:291');
 });
