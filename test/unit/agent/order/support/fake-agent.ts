@@ -137,9 +137,9 @@ const sourcesOf = (node: FakeNode, life: Mortal): Sources => ({
       root: node.sourceOf(name),
     }));
   },
-  tell: (_pod, _container, name, text) =>
+  tell: (_pod, container, name, text) =>
     life.effect(() => {
-      node.sentinels.push({ name, text });
+      node.sentinels.push({ container, name, text });
       node.trace.add(life.number, 'sentinel', name);
       return true;
     }),

@@ -27,7 +27,11 @@ export class FakeNode {
   readonly journal = new Map<string, Intent>();
   readonly staging = new Map<string, StagedFile[]>();
   readonly references = new Map<string, Published>();
-  readonly sentinels: { readonly name: string; readonly text: string }[] = [];
+  readonly sentinels: {
+    readonly container: string;
+    readonly name: string;
+    readonly text: string;
+  }[] = [];
   readonly dumps: FakeDump[] = [];
   sourceAlive = true;
   /** How long CRIU takes to the hold, and the hold to the thaw. */
