@@ -113,6 +113,20 @@ describe('an artifact written by an enemy', () => {
     }
   });
 
+  it('may not say two things of one volume', async () => {
+    const [one, other] = [await tarBlob(endOfArchive), await tarBlob(Buffer.alloc(4096))];
+    const volumesOfTwo = async (blob: typeof one): Promise<ArtifactConfig> => {
+      const first = await containerOf({ volumes: [{ name: 'data', ...one }] });
+      const second = await containerOf({ name: 'side', volumes: [{ name: 'data', ...blob }] });
+      return { ...configOf(first), containers: [first, second] };
+    };
+    await publish(await volumesOfTwo(other));
+    await expectRefusal(/the same in both/);
+    store.references.clear();
+    await publish(await volumesOfTwo(one));
+    await extractArtifact(store, key, join(directory, 'out'), signal);
+  });
+
   it('may not bring other files among the images', async () => {
     const evil = ['../../x.img', '/x.img', 'a/b.img', 'pages-1.img', 'x.sh', '.img', 'x\n.img'];
     for (const path of evil) {
