@@ -1,4 +1,4 @@
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, writeFile } from 'node:fs/promises';
 import { Failure } from '../../../core/failure.ts';
 import { type ConfinedDirectory, withConfined } from '../../proc/confined-files.ts';
 import { parseMountinfo } from '../../proc/mountinfo.ts';
@@ -48,6 +48,9 @@ export async function packDirectory(
   }
 }
 
+/** A tar without entries: two blocks of zeros. */
+const noFiles = Buffer.alloc(1024);
+
 /** Where and of whom files are packed. */
 type Packing = {
   readonly procRoot: string;
@@ -65,14 +68,12 @@ export async function packFiles(
   signal: AbortSignal,
 ): Promise<void> {
   const { hostRoot, stagingDirectory } = packing;
-  const layers = sources.map(({ name, source }) =>
-    packDirectory(
-      { base: `${hostRoot}${source.upperDirectory}`, below: [] },
-      `${stagingDirectory}/${namesOf(name).rootfs}`,
-      async () => undefined,
-      signal,
-    ),
-  );
+  const layers = sources.map(({ name, source: { upperDirectory } }) => {
+    const file = `${stagingDirectory}/${namesOf(name).rootfs}`;
+    if (upperDirectory === undefined) return writeFile(file, noFiles, { flag: 'wx', mode: 0o600 });
+    const directory = { base: `${hostRoot}${upperDirectory}`, below: [] };
+    return packDirectory(directory, file, async () => undefined, signal);
+  });
   const packed = volumes.map((volume) => packVolume(packing, volume, signal));
   const results = await Promise.allSettled([...layers, ...packed]);
   for (const result of results) if (result.status === 'rejected') throw result.reason;

@@ -104,12 +104,13 @@ function together(all: readonly ContainerFacts[]): ContainerFacts {
 }
 
 /** Space the writable layer takes. */
-function layerBytes(
+async function layerBytes(
   options: CriuOptions,
   mounts: readonly Mount[],
   signal: AbortSignal,
 ): Promise<number> {
-  return spaceTaken(`${options.hostRoot}${upperDirectoryOf(mounts, options.runtimeRoots)}`, signal);
+  const directory = upperDirectoryOf(mounts, options.runtimeRoots);
+  return directory === undefined ? 0 : spaceTaken(`${options.hostRoot}${directory}`, signal);
 }
 
 /** Space that the volumes to be captured take, each counted once. */

@@ -11,8 +11,8 @@ import { isAlive, readProc, readProcLink } from '../../proc/process-table.ts';
 /** What a dump needs to know of the source, read while it runs. */
 export type Source = {
   readonly mounts: readonly Mount[];
-  /** The writable layer's directory, as the node names it. */
-  readonly upperDirectory: string;
+  /** The writable layer's directory, as the node names it; undefined where the container has none. */
+  readonly upperDirectory: string | undefined;
   readonly networkNamespaceInode: string;
   /** Where descriptors 0, 1 and 2 of the root process lead, empty where closed. */
   readonly stdio: readonly string[];
@@ -52,14 +52,16 @@ export async function readSource(
 
 /**
  * The directory of the container's writable layer. Accepted only below the container runtimes' own directories: the agent reads it as
- * root, and what a mount table says must not lead it anywhere else. Throws Failure 'terminal' PreflightFailed.
+ * root, and what a mount table says must not lead it anywhere else. Undefined for an overlay without one, which nobody can write to.
+ * Throws Failure 'terminal' PreflightFailed.
  */
 export function upperDirectoryOf(
   mounts: readonly Mount[],
   runtimeRoots: readonly string[],
-): string {
+): string | undefined {
   const root = visibleMounts(mounts).find((mount) => mount.mountPoint === '/');
   const upper = root === undefined ? undefined : overlayUpperDirectory(root);
+  if (upper === undefined && root?.fileSystem === 'overlay') return undefined;
   if (root === undefined || upper === undefined) {
     const what = root === undefined ? 'not visible' : `a ${root.fileSystem}`;
     throw new Failure(

@@ -30,10 +30,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-const pack = (mount: Mount): Promise<void> => {
+const pack = (mount: Mount, upperDirectory: string | undefined): Promise<void> => {
   const container = { name: 'main', containerID: '', root: { pid: 1, startTicks: 1 } };
   const volume: PlannedVolume = { name: 'data', from: 'emptyDir', container, mount };
-  const source = { mounts: [], upperDirectory: '/upper', networkNamespaceInode: '', stdio: [] };
+  const source = { mounts: [], upperDirectory, networkNamespaceInode: '', stdio: [] };
   return packFiles(
     {
       ...{ procRoot: join(directory, 'proc'), hostRoot: directory, kubeletDirectory: '/kubelet' },
@@ -54,14 +54,20 @@ test('an emptyDir is packed as a whole from the directory of the kubelet, beside
   await mkdir(join(directory, volumesOfPod, 'data/sub'), { recursive: true });
   await writeFile(join(directory, volumesOfPod, 'data/sub/file'), 'x');
   await writeFile(join(directory, 'upper/written'), 'y');
-  await pack({ ...own, root: '/somewhere/data/sub' });
+  await pack({ ...own, root: '/somewhere/data/sub' }, '/upper');
   expect(listOf('volumes/data.tar')).toEqual(['./', './sub/', './sub/file']);
   expect(listOf('containers/main/rootfs.tar')).toEqual(['./', './written']);
 });
 
+test('a container without a writable layer gives an empty one', async () => {
+  await mkdir(join(directory, volumesOfPod, 'data'), { recursive: true });
+  await pack(own, undefined);
+  expect(listOf('containers/main/rootfs.tar')).toEqual(['']);
+});
+
 test('a file system that is not the one the container has mounted is refused', async () => {
   await mkdir(join(directory, volumesOfPod, 'data'), { recursive: true });
-  await expect(pack({ ...own, device: '0:0' })).rejects.toMatchObject({
+  await expect(pack({ ...own, device: '0:0' }, '/upper')).rejects.toMatchObject({
     ...{ kind: 'terminal', reason: 'CheckpointFailed' },
     message: expect.stringMatching(/volume data is on device [1-9]\d*:\d+, its mount says 0:0/),
   });
@@ -70,5 +76,8 @@ test('a file system that is not the one the container has mounted is refused', a
 test('a link in the place of the volume is not followed', async () => {
   await mkdir(join(directory, volumesOfPod), { recursive: true });
   await symlink('/etc', join(directory, volumesOfPod, 'data'));
-  await expect(pack(own)).rejects.toMatchObject({ kind: 'terminal', reason: 'UnsafePath' });
+  await expect(pack(own, '/upper')).rejects.toMatchObject({
+    kind: 'terminal',
+    reason: 'UnsafePath',
+  });
 });

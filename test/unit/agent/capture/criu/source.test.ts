@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
-import { upperDirectoryProblem } from '../../../../../agent/capture/criu/source.ts';
+import {
+  upperDirectoryOf,
+  upperDirectoryProblem,
+} from '../../../../../agent/capture/criu/source.ts';
 import { parseMountinfo } from '../../../../../agent/proc/mountinfo.ts';
 
 const roots = ['/var/lib/containerd', '/run/containerd'];
@@ -8,6 +11,12 @@ const overlay = (upper: string) => `1 0 0:1 / / rw - overlay overlay rw,upperdir
 
 test("a layer below a runtime's directory is accepted", () => {
   expect(problem(overlay('/var/lib/containerd/snapshots/8/fs'))).toBeUndefined();
+});
+
+test('an overlay without a layer to write to is accepted: there is nothing to capture', () => {
+  const readOnly = '1 0 0:1 / / ro - overlay overlay ro,lowerdir=/a:/b';
+  expect(problem(readOnly)).toBeUndefined();
+  expect(upperDirectoryOf(parseMountinfo(readOnly), roots)).toBeUndefined();
 });
 
 test.each([
