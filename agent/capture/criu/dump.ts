@@ -28,6 +28,9 @@ export type DumpRequest = {
   readonly cleanUp: () => Promise<void>;
 };
 
+/** A hold that hears nothing for its limit gives up; it hears this often that the agent is still at work. */
+const waitWordMilliseconds = 30_000;
+
 const overBudget = (seconds: number, howFar: string): Failure =>
   new Failure(
     'terminal',
@@ -50,6 +53,7 @@ export class CriuDump implements RunningCapture {
   #failed: ContainerDump | undefined;
   /** The holds were told to finish: from here on nothing can be undone, and CRIU is left alone. */
   #told = false;
+  #stopSaying: () => void = () => undefined;
 
   constructor(deps: DumpDeps, request: DumpRequest) {
     this.#deps = deps;
@@ -59,6 +63,7 @@ export class CriuDump implements RunningCapture {
     // Whoever calls release, abort or held hears of it; nobody calling yet must not end the agent.
     this.#ends.catch(() => undefined);
     void this.#beginTogether();
+    this.#stopSaying = deps.clock.after(waitWordMilliseconds, () => this.#sayWait());
     for (const container of request.containers) {
       this.#stopAllIfItFails(container).catch(() => undefined);
     }
@@ -91,6 +96,7 @@ export class CriuDump implements RunningCapture {
       throw error;
     }
     this.#told = true;
+    this.#stopSaying();
     for (const { request } of containers) request.launched.go();
     const ends = await this.#ends;
     const failed = ends.findIndex(({ exitCode }) => exitCode !== 0);
@@ -115,6 +121,12 @@ export class CriuDump implements RunningCapture {
     if (all.length === 1) return;
     const seized = await Promise.all(all.map((launched) => launched.seized));
     if (seized.every(Boolean)) for (const launched of all) launched.proceed();
+  }
+
+  /** Says again and again that the agent lives: a small container is held for as long as the memory of a large one takes. */
+  #sayWait(): void {
+    for (const { request } of this.#request.containers) request.launched.wait();
+    this.#stopSaying = this.#deps.clock.after(waitWordMilliseconds, () => this.#sayWait());
   }
 
   async #stopAllIfItFails(container: ContainerDump): Promise<void> {
@@ -172,6 +184,7 @@ export class CriuDump implements RunningCapture {
   async #settle(): Promise<readonly End[]> {
     const settled = await Promise.allSettled(this.#request.containers.map(({ end }) => end));
     this.#watch.end();
+    this.#stopSaying();
     await this.#request.cleanUp();
     return settled.map((one) => {
       if (one.status === 'rejected') throw one.reason;

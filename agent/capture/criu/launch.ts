@@ -19,6 +19,8 @@ export type Launched = {
   proceed(): void;
   /** True when the hold was reached, false when CRIU ended before. Never rejects. */
   readonly held: Promise<boolean>;
+  /** Tells the hold that somebody is still at work: its time limit begins anew. */
+  wait(): void;
   /** Tells the hold to finish. */
   go(): void;
   /** Refuses, now or whenever CRIU gets to the hold; before `begin` CRIU never runs. Idempotent; nothing after `go`. */
@@ -108,6 +110,9 @@ async function connect(child: Detached, procRoot: string, cgroup: Cgroup): Promi
     ...notices,
     proceed: () => {
       if (wordIsOpen) say('dump\n');
+    },
+    wait: () => {
+      if (wordIsOpen) say('wait\n');
     },
     go: () => answer('go\n'),
     refuse: () => {

@@ -41,6 +41,7 @@ class FakeCriu {
       begin: () => this.heard.push('begin'),
       seized: this.seized.promise,
       proceed: () => this.heard.push('proceed'),
+      wait: () => this.heard.push('wait'),
       held: this.held.promise,
       go: () => {
         this.heard.push('go');
@@ -139,6 +140,16 @@ describe('the dump of several containers', () => {
     await running.held();
     await running.release(signal);
     expect(heard(crius)).toEqual([['go']]);
+  });
+
+  it('tells the holds again and again that it is still at work, until they are told the end', async () => {
+    const { crius, running } = begin(2, undefined, hastyClock);
+    for (const criu of crius) criu.seized.resolve(true);
+    crius[0]?.held.resolve(true);
+    await expect.poll(() => crius[0]?.heard.slice(0, 3)).toEqual(['proceed', 'wait', 'wait']);
+    crius[1]?.held.resolve(true);
+    await running.release(signal);
+    for (const criu of crius) expect(criu.heard.at(-1)).toBe('go');
   });
 
   it('packs the files only when all are held, then lets all go, and lasts from the first stop to the last thaw', async () => {
