@@ -258,7 +258,6 @@ describe('two containers of one pod', () => {
       expect(await inNode(`grep -c 'Running network-lock scripts' ${log}`)).toBe('1');
     }
     await expectBothRunning();
-    expect(await leftovers()).toBe('');
   });
 
   test.each(['dumping', 'held'])('both go on when the capture is ended while %s', async (at) => {
