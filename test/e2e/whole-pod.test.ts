@@ -80,7 +80,7 @@ const spec: PlaceholderSpec = {
 
 const commands: Readonly<Record<string, string>> = {
   serve: player('/data/ball', '/fast/answers/ball', 'serves'),
-  answer: `echo mine >/tmp/own; rm /bin/nc; ${player('/out/ball', '/in/ball', 'answers')}`,
+  answer: `echo mine >/tmp/own; ln /tmp/own /tmp/twin; truncate -s 1000000000 /tmp/sparse; rm /bin/nc; ${player('/out/ball', '/in/ball', 'answers')}`,
 };
 
 describe('a pod of two containers that share emptyDirs', () => {
@@ -167,10 +167,10 @@ describe('a pod of two containers that share emptyDirs', () => {
       expect(tick.count - captured).toBeGreaterThanOrEqual(0);
     }
     const told = await bed.kubectl([
-      ...['exec', 'pair-again', '-c', 'answer', '-n', namespace, '--'],
-      ...['sh', '-c', 'cat /tmp/own; ls /bin/nc 2>/dev/null || echo gone; hostname'],
+      ...['exec', 'pair-again', '-c', 'answer', '-n', namespace, '--', 'sh', '-c'],
+      'cat /tmp/own; ls /bin/nc 2>/dev/null || echo gone; hostname; stat -c "%h %s" /tmp/twin; stat -c "%s %b" /tmp/sparse',
     ]);
-    expect(told.trim().split('\n')).toEqual(['mine', 'gone', 'pair']);
+    expect(told.trim().split('\n')).toEqual(['mine', 'gone', 'pair', '2 5', '1000000000 0']);
     await endRun(run);
   });
 });
