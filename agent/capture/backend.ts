@@ -103,7 +103,11 @@ export interface CaptureBackend {
    */
   settle(
     left: {
-      readonly processes: readonly CaptureProcesses[];
+      /** Of each container what is known. */
+      readonly processes: readonly {
+        readonly source: ProcessIdentity | undefined;
+        readonly criu: ProcessIdentity | undefined;
+      }[];
       /** The staging directory of that capture, where it noted which processes were stopped before it began: they stay stopped. */
       readonly stagingDirectory?: string;
     },

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { type Clock, sleep } from '../../../core/clock.ts';
-import type { CaptureProcesses, ProcessIdentity } from '../../proc/identity.ts';
+import type { ProcessIdentity } from '../../proc/identity.ts';
 import { isAlive } from '../../proc/process-table.ts';
+import type { CaptureBackend } from '../backend.ts';
 import { cutWrites } from './cut.ts';
 import { ensureRunning, sendSignal } from './tree-state.ts';
 
@@ -30,14 +31,15 @@ const lookEveryMilliseconds = 50;
  */
 export async function settleLeft(
   deps: { readonly procRoot: string; readonly clock: Clock },
-  left: {
-    readonly processes: readonly CaptureProcesses[];
+  left: Parameters<CaptureBackend['settle']>[0] & {
     readonly stoppedBefore: readonly ProcessIdentity[];
   },
   signal: AbortSignal,
 ): Promise<{ readonly sourceRuns: boolean }> {
   const { processes, stoppedBefore } = left;
-  const all = processes.flatMap(({ criu }) => (criu === undefined ? [] : [criu]));
+  const known = (all: readonly (ProcessIdentity | undefined)[]): readonly ProcessIdentity[] =>
+    all.filter((one) => one !== undefined);
+  const all = known(processes.map(({ criu }) => criu));
   for (const criu of all) await cutWrites(deps.procRoot, criu);
   for (const criu of all) {
     while (await isAlive(deps.procRoot, criu)) {
@@ -45,7 +47,7 @@ export async function settleLeft(
     }
   }
   const outcomes = await Promise.all(
-    processes.map(({ source }) =>
+    known(processes.map(({ source }) => source)).map((source) =>
       ensureRunning({ ...deps, sendSignal }, source, stoppedBefore, signal),
     ),
   );
