@@ -118,7 +118,7 @@ $LOADER --library-path /snap/bundle/lib /snap/bundle/criu restore -D $IMAGES -W 
 const applyLayerScript = `
 set -e
 root=/proc/$1/root; tar=$2
-nsenter -t $1 -m /snap/bundle/busybox mount -o remount,rw,bind /
+nsenter -t $1 -m -p /snap/bundle/busybox mount -o remount,rw,bind /
 excludes=$(awk '$5 != "/" {print "--exclude=." $5}' /proc/$1/mountinfo)
 tar -tf $tar | { grep -E '(^|/)\\.wh\\.' || true; } | while read -r entry; do
   name=$(basename "$entry"); [ "$name" = .wh..wh..opq ] && continue
