@@ -17,7 +17,7 @@ const cacheLimitBytes = 16 * 2 ** 30;
 export async function restoreParts(
   config: AgentConfig,
   store: SnapshotStore,
-  shared: Pick<RestoreDeps, 'kube' | 'log' | 'pod' | 'announce' | 'resolve'>,
+  shared: Pick<RestoreDeps, 'kube' | 'log' | 'pod' | 'announce'>,
 ): Promise<RestoreDeps> {
   const { hostRoot, kubeletDirectory, cgroupRoot } = config;
   const directory = join(config.stateDirectory, 'restore');
