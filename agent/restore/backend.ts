@@ -10,6 +10,7 @@ export type RestoreTarget = {
 
 /** Containers of one pod to be restored together. */
 export type RestoreRequest = {
+  readonly podUID: string;
   readonly targets: readonly RestoreTarget[];
   readonly config: ArtifactConfig;
   /** What extractArtifact left. */
@@ -33,7 +34,7 @@ export interface RestoreBackend {
   /**
    * Whether the placeholders have what the snapshot needs. Throws Failure 'RestoreIncompatible' with both sides named. Changes nothing.
    */
-  check(targets: readonly RestoreTarget[]): Promise<void>;
+  check(targets: readonly RestoreTarget[], podUID: string): Promise<void>;
   /**
    * Puts the files into the placeholders and the processes beside their inits. Throws Failure 'RestoreFailed' with the decisive lines of the
    * log; then the placeholders are no good any more.

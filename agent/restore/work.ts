@@ -83,13 +83,13 @@ export class RestoreWork {
     const { pod, containers, running, content } = this.#order;
     const { config, directory } = artifact;
     const targets = await this.#targets(config);
-    await backend.check(targets);
+    await backend.check(targets, pod.metadata.uid);
     this.#view = { state: 'running', message: 'restoring the processes' };
     // From here on the placeholders may be half of something: only their end makes them clean again.
     await this.#mark(placeholderFiles.begun, ({ ticks }) => String(ticks));
     const attempt = `${pod.metadata.uid}-${containers.map(({ ticks }) => ticks).join('-')}`;
     const request = {
-      ...{ targets, config },
+      ...{ targets, config, podUID: pod.metadata.uid },
       filesDirectory: directory,
       keptVolumes: volumesUsedBy(config, running),
       workDirectory: `${workDirectory}/${attempt}`,

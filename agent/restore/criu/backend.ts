@@ -1,20 +1,26 @@
 import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../../../core/clock.ts';
 import { Failure } from '../../../core/failure.ts';
+import { readMounts } from '../../capture/criu/source.ts';
+import type { Mount } from '../../proc/mountinfo.ts';
 import type { RestoreBackend, RestoreRequest, RestoreResult, RestoreTarget } from '../backend.ts';
 import { type Entrance, type EntranceOptions, entranceTo, missingMounts } from './placeholder.ts';
 import { putLayer, putVolumes } from './put-files.ts';
 import { runCriu } from './run-criu.ts';
+import { volumePlaces } from './volumes.ts';
 
 export type CriuRestoreOptions = EntranceOptions & { readonly clock: Clock };
 
 /** Restores containers of this node with CRIU. */
 export function criuRestore(options: CriuRestoreOptions): RestoreBackend {
   return {
-    check: async (targets) => {
-      const problems = (await entrancesTo(options, targets)).map(missingMounts).filter(Boolean);
-      if (problems.length === 0) return;
-      throw new Failure('terminal', 'RestoreIncompatible', problems.join('; '));
+    check: async (targets, podUID) => {
+      const entrances = await entrancesTo(options, targets);
+      const problems = entrances.map(missingMounts).filter(Boolean);
+      if (problems.length > 0) {
+        throw new Failure('terminal', 'RestoreIncompatible', problems.join('; '));
+      }
+      volumePlaces(entrances, await nodeMounts(options), podUID);
     },
     restore: (request, signal) => restore(options, request, signal),
   };
@@ -26,6 +32,9 @@ const entrancesTo = (
 ): Promise<readonly Entrance[]> =>
   Promise.all(targets.map((target) => entranceTo(options, target)));
 
+const nodeMounts = ({ procRoot }: EntranceOptions): Promise<readonly Mount[]> =>
+  readMounts(procRoot, 1);
+
 /** All files before the first process: what one container finds in a shared volume must not depend on who comes first. */
 async function restore(
   options: CriuRestoreOptions,
@@ -35,7 +44,8 @@ async function restore(
   await mkdir(request.workDirectory, { recursive: true, mode: 0o700 });
   const entrances = await entrancesTo(options, request.targets);
   for (const entrance of entrances) await putLayer(entrance, request, signal);
-  await putVolumes(entrances, request, signal);
+  const places = volumePlaces(entrances, await nodeMounts(options), request.podUID);
+  await putVolumes(places, request, signal);
   const startedAt = options.clock.monotonicMilliseconds();
   const pids = await allSettled(
     entrances.map((entrance) => runCriu(options.procRoot, entrance, request, signal)),

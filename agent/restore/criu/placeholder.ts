@@ -1,8 +1,9 @@
 import { controlVolume } from '../../../core/api/names.ts';
 import { Failure } from '../../../core/failure.ts';
+import { readMounts } from '../../capture/criu/source.ts';
 import type { ProcessIdentity } from '../../proc/identity.ts';
-import { parseMountinfo, visibleMounts } from '../../proc/mountinfo.ts';
-import { isAlive, readProc } from '../../proc/process-table.ts';
+import type { Mount } from '../../proc/mountinfo.ts';
+import { isAlive } from '../../proc/process-table.ts';
 import type { RestoreTarget } from '../backend.ts';
 import { cgroupFilesOf } from './cgroup-files.ts';
 import type { EnterRequest } from './enter.ts';
@@ -13,7 +14,7 @@ export const stage = controlVolume.mountPath;
 /** A placeholder as it is entered, and where it has mounts. */
 export type Entrance = {
   readonly target: RestoreTarget;
-  readonly mountPoints: readonly string[];
+  readonly mounts: readonly Mount[];
   /** Everything of an EnterRequest but the program. */
   readonly entering: Omit<EnterRequest, 'program'>;
 };
@@ -36,12 +37,11 @@ export async function entranceTo(
 ): Promise<Entrance> {
   const { procRoot, cgroupRoot, enterPath, bundleDirectory } = options;
   const { placeholder } = target;
-  const text = await readProc(`${procRoot}/${placeholder.pid}/mountinfo`);
+  const mounts = await readMounts(procRoot, placeholder.pid);
   const cgroupFiles = await cgroupFilesOf(procRoot, cgroupRoot, placeholder.pid);
   if (!(await isAlive(procRoot, placeholder))) throw ended(placeholder);
   return {
-    target,
-    mountPoints: visibleMounts(parseMountinfo(text ?? '')).map((mount) => mount.mountPoint),
+    ...{ target, mounts },
     entering: {
       ...{ enterPath, cgroupFiles, stage },
       process: placeholder,
@@ -60,8 +60,9 @@ export const externalMounts = ({ container }: RestoreTarget): readonly string[] 
     .map(({ path }) => path);
 
 /** The mounts of the snapshot that a placeholder has not, one sentence; undefined when it has all. */
-export function missingMounts({ target, mountPoints }: Entrance): string | undefined {
-  const missing = externalMounts(target).filter((path) => !mountPoints.includes(path));
+export function missingMounts({ target, mounts }: Entrance): string | undefined {
+  const points = new Set(mounts.map((mount) => mount.mountPoint));
+  const missing = externalMounts(target).filter((path) => !points.has(path));
   if (missing.length === 0) return undefined;
   return `container ${target.container.name} had mounts that the pod has not: ${missing.join(', ')}`;
 }

@@ -4,6 +4,7 @@ import type { RestoreRequest } from '../backend.ts';
 import { bundled, enterArguments } from './enter.ts';
 import { filesFailure, layerArguments, volumeArguments, writeDeletions } from './files.ts';
 import { type Entrance, stage } from './placeholder.ts';
+import type { VolumePlace } from './volumes.ts';
 
 /** Runs a program of the bundle in a placeholder with a file of ours as its stdin. */
 async function step(
@@ -39,45 +40,20 @@ export async function putLayer(
     const what = `deletions of container ${name}`;
     await step(entrance, what, list, '/', [`${stage}/bundle/remove`], signal);
   }
-  const extract = tar(layerArguments(entrance.mountPoints));
+  const extract = tar(layerArguments(entrance.mounts.map((mount) => mount.mountPoint)));
   await step(entrance, `the writable layer of container ${name}`, layer, '/', extract, signal);
-}
-
-/** Where a volume is put: through a container that mounts it, all of it or the part that is mounted. */
-type Place = { readonly entrance: Entrance; readonly path: string; readonly subPath: string };
-
-/** The sandbox's /dev/shm has no name in artifacts that were made before there were other volumes. */
-const unnamed = 'dev-shm';
-
-/** The places through which a volume is filled: one that shows all of it where there is one, else each part once. Pure. */
-export function placesOf(volume: string, entrances: readonly Entrance[]): readonly Place[] {
-  const all = entrances.flatMap((entrance) =>
-    entrance.target.container.mounts
-      .filter((mount) => mount.treatment === 'volume' && (mount.volume ?? unnamed) === volume)
-      .map(({ path, subPath = '' }) => ({ entrance, path, subPath })),
-  );
-  const whole = all.find(({ subPath }) => subPath === '');
-  if (whole !== undefined) return [whole];
-  return all.filter(
-    (place, index) => all.findIndex((other) => other.subPath === place.subPath) === index,
-  );
 }
 
 /** Every volume of the snapshot once, whoever mounts it; what other containers of the pod use stays as it is. */
 export async function putVolumes(
-  entrances: readonly Entrance[],
+  places: readonly (VolumePlace & { readonly entrance: Entrance })[],
   request: RestoreRequest,
   signal: AbortSignal,
 ): Promise<void> {
-  const names = new Set(
-    entrances.flatMap(({ target }) => target.container.volumes.map((volume) => volume.name)),
-  );
-  for (const name of names) {
-    if (request.keptVolumes.has(name)) continue;
-    const file = join(request.filesDirectory, 'volumes', `${name}.tar`);
-    for (const { entrance, path, subPath } of placesOf(name, entrances)) {
-      const extract = tar(volumeArguments(path, subPath));
-      await step(entrance, `volume ${name}`, file, path, extract, signal);
-    }
+  for (const { entrance, volume, directory, part } of places) {
+    if (request.keptVolumes.has(volume)) continue;
+    const file = join(request.filesDirectory, 'volumes', `${volume}.tar`);
+    const extract = tar(volumeArguments(directory, part ?? ''));
+    await step(entrance, `volume ${volume}`, file, directory, extract, signal);
   }
 }

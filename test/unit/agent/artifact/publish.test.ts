@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { truncateSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -10,14 +10,13 @@ import { extractArtifact } from '../../../../agent/artifact/extract.ts';
 import { blobsOf } from '../../../../agent/artifact/manifest.ts';
 import { type PublishRequest, publishArtifact } from '../../../../agent/artifact/publish.ts';
 import { findPublished } from '../../../../agent/artifact/read.ts';
-import { layerStatistics } from '../../../../agent/artifact/statistics.ts';
 import { sweepStore } from '../../../../agent/artifact/sweep.ts';
 import { verifyArtifact } from '../../../../agent/artifact/verify.ts';
 import type { DumpResult } from '../../../../agent/capture/backend.ts';
 import { digestOf } from '../../../../agent/store/digest.ts';
 import { dirStore } from '../../../../agent/store/dir/dir-store.ts';
 import type { SnapshotStore } from '../../../../agent/store/store.ts';
-import { makeDump, someFacts, tarDirectory } from '../../../support/fake-dump.ts';
+import { makeDump, someFacts } from '../../../support/fake-dump.ts';
 import { type MemoryStore, memoryStore } from '../../../support/memory-store.ts';
 
 const signal = new AbortController().signal;
@@ -87,47 +86,6 @@ describe('an artifact', () => {
       expect(published.sizeBytes).toBeGreaterThan(13 * mebibyte);
       expect(published.storedBytes).toBeLessThan(5 * mebibyte);
     }
-  });
-
-  it('of several containers keeps each apart, and a volume that they share once', async () => {
-    const [main] = dump.containers;
-    if (main === undefined) throw new Error('no container was dumped');
-    const side = { ...main, name: 'side', imagesDirectory: 'side', rootfsTar: 'side.tar' };
-    await mkdir(join(staging, 'side'));
-    await writeFile(join(staging, 'side/pages-1.img'), 'memory of the side');
-    await mkdir(join(staging, 'tree'));
-    await writeFile(join(staging, 'tree/file'), randomBytes(100_000));
-    tarDirectory(join(staging, 'tree'), join(staging, 'data.tar'));
-    tarDirectory(join(staging, 'rootfs.tar.d'), join(staging, 'side.tar'));
-    const data = { path: '/data', treatment: 'volume', volume: 'data', kind: 'emptyDir' } as const;
-    const pair: DumpResult = {
-      ...dump,
-      containers: [
-        { ...main, mounts: [...main.mounts, data] },
-        { ...side, mounts: [{ ...data, path: '/in', subPath: 'sub' }] },
-      ],
-      volumeTars: [...dump.volumeTars, { name: 'data', path: 'data.tar' }],
-    };
-    const fact = (name: string) => ({ name, image: `${name}:1`, imageID: '', limits: {} });
-    const facts = { ...someFacts, containers: [fact('main'), fact('side')] };
-    const { digest, sizeBytes } = await publishArtifact(request({ dump: pair, facts }));
-    expect((await publishArtifact(request({ dump: pair, facts }))).digest).toBe(digest);
-    await verifyArtifact(store, key, signal);
-    const out = join(directory, 'out');
-    const config = await extractArtifact(store, key, out, signal);
-    const names = config.containers.map(({ volumes }) => volumes.map(({ name }) => name));
-    expect(names).toEqual([['dev-shm', 'data'], ['data']]);
-    expect(config.freezeMilliseconds).toBe(pair.freezeMilliseconds);
-    const statistics = layerStatistics(config);
-    expect(statistics.map(({ container, type }) => `${container} ${type}`)).toEqual([
-      ...['main criu', 'main memory', 'main rootfs', 'main volume'],
-      ...['side criu', 'side memory', 'side rootfs'],
-    ]);
-    expect(sizeBytes).toBe(statistics.reduce((sum, layer) => sum + layer.sizeBytes, 0));
-    expect((await readdir(join(out, 'containers'))).sort()).toEqual(['main', 'side']);
-    expect((await readdir(join(out, 'volumes'))).sort()).toEqual(['data.tar', 'dev-shm.tar']);
-    const memory = await readFile(join(out, 'containers/side/images/pages-1.img'), 'utf8');
-    expect(memory).toBe('memory of the side');
   });
 
   it.runIf(hasSkopeo)('is an OCI image layout that skopeo copies, digest and all', async () => {
