@@ -38,6 +38,8 @@ import type { SnapshotStore } from './store/store.ts';
 const procRoot = '/proc';
 /** A hold that has heard nothing for so long ends by itself, whatever became of the agent. */
 const holdLimitSeconds = 600;
+/** One that waits for a decision gives up after this long without any: nobody is left who could give one. */
+const commitLimitSeconds = 24 * 3600;
 const journalPauseMilliseconds = 2000;
 /** Of the pod's grace period of 30 s, what the orders may use; the rest is for leases and events. */
 const stopGraceMilliseconds = 22_000;
@@ -156,7 +158,12 @@ async function localParts(config: AgentConfig): Promise<
     backend: criuBackend({
       ...{ criuPath, procRoot, hostRoot, cgroupRoot, runtimeRoots, kubeletDirectory },
       memoryPath: config.memoryPath,
-      ...{ holdLimitSeconds, clock: systemClock, storeDirectory: config.storeDirectory },
+      ...{
+        holdLimitSeconds,
+        commitLimitSeconds,
+        clock: systemClock,
+        storeDirectory: config.storeDirectory,
+      },
       lockDirectory: join(config.stateDirectory, 'locks'),
     }),
     artifacts: storeArtifacts(store, nodeFacts),

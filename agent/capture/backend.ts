@@ -75,9 +75,25 @@ export interface RunningCapture {
   held(): Promise<void>;
   /** Inside the hold: captures writable layers and volumes, then lets the source go on; resolves after every CRIU has ended and every process runs. */
   release(signal: AbortSignal): Promise<DumpResult>;
+  /**
+   * In place of `release`, for a source that is to be ended: captures the same, and the source stays frozen. `broken` aborts, with a Failure,
+   * when it does not any more, until `commit` has answered.
+   */
+  keep(signal: AbortSignal): Promise<KeptCapture>;
+  /** Makes the hold wait for a decision (`CaptureBackend.decide`): true once nothing else moves the source, whoever dies. Never rejects. */
+  commit(): Promise<boolean>;
   /** Ends the capture from inside (never by killing CRIU), also in the middle of the memory; resolves once the source runs on, verified. Idempotent. */
   abort(why: Failure): Promise<void>;
 }
+
+/** A capture whose source stays frozen. */
+export type KeptCapture = { readonly dump: DumpResult; readonly broken: AbortSignal };
+
+/** A capture that may wait for a decision. */
+export type CommittedCapture = {
+  readonly processes: readonly CaptureProcesses[];
+  readonly stagingDirectory: string;
+};
 
 /** One way to capture containers of this node. */
 export interface CaptureBackend {
@@ -113,6 +129,14 @@ export interface CaptureBackend {
     },
     signal: AbortSignal,
   ): Promise<{ readonly sourceRuns: boolean }>;
+  /** Whether the capture of a process of the agent that is gone waits for a decision; true once it has said so. */
+  isCommitted(capture: CommittedCapture, signal: AbortSignal): Promise<boolean>;
+  /** Ends the source of a committed capture, or lets it run on, and waits until it does. Again is harmless. */
+  decide(
+    capture: CommittedCapture,
+    decision: 'end' | 'run',
+    signal: AbortSignal,
+  ): Promise<{ readonly sourceRuns: boolean }>;
 }
 
 /** One capture: which containers of one pod, all in one freeze; where to put the bytes. */
@@ -123,6 +147,10 @@ export type CaptureRequest = {
   readonly stagingDirectory: string;
   /** Longest time the source may stand still, from its first stop to its last thaw; over it the capture fails with FreezeBudgetExceeded. */
   readonly freezeBudgetSeconds?: number | undefined;
+  /** `Terminate`: the capture is kept, not released, and CRIU ends the source. */
+  readonly afterCapture: 'Resume' | 'Terminate';
+  /** Established TCP connections: closed in the image, saved, or in the way. */
+  readonly tcp: 'Close' | 'Established' | 'Refuse';
   /** Told a few times a second inside the freeze how many bytes of memory and files are written; must not throw. */
   readonly onProgress?: (bytesWritten: number) => void;
 };

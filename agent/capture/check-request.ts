@@ -9,12 +9,6 @@ const checks: Readonly<Record<string, Check>> = {
     const count = source.podRef?.containers.length ?? 0;
     return count > 0 ? undefined : 'no container was asked for';
   },
-  afterCapture: ({ afterCapture }) =>
-    afterCapture === 'Resume'
-      ? undefined
-      : `afterCapture: ${afterCapture} is not supported yet; only Resume is`,
-  tcp: ({ tcp }) =>
-    tcp === 'Close' ? undefined : `tcp: ${tcp} is not supported yet; only Close is`,
 };
 
 /** All reasons for which an order cannot be carried out as asked; empty when it can. Pure. */

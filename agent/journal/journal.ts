@@ -1,7 +1,18 @@
 import type { CaptureProcesses } from '../capture/backend.ts';
 
-/** How far an order got, as intents: each is durable before the effect it announces. */
-export const intentSteps = ['staging', 'dumping', 'dumped', 'publishing', 'published'] as const;
+/**
+ * How far an order got, as intents: each is durable before the effect it announces. One whose source is to be ended goes from `dumping` to
+ * `holding` (the source stays frozen while the artifact is published) and `committing` (nothing but a decision moves it any more).
+ */
+export const intentSteps = [
+  'staging',
+  'dumping',
+  'dumped',
+  'publishing',
+  'published',
+  'holding',
+  'committing',
+] as const;
 export type IntentStep = (typeof intentSteps)[number];
 
 /** Everything needed to undo or finish a capture after a crash. */

@@ -39,3 +39,15 @@ export function intentOfRow(raw: unknown): Intent {
 export function rowOfIntent(intent: Intent): Row {
   return { ...intent, processes: JSON.stringify(intent.processes) };
 }
+
+/** An intent as text, for where there may be no journal. */
+export const formatIntent = (intent: Intent): string => JSON.stringify(rowOfIntent(intent));
+
+/** The intent in a text of `formatIntent`; undefined when it is none (another version's, cut short). */
+export function parseIntent(text: string): Intent | undefined {
+  try {
+    return intentOfRow(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

@@ -58,4 +58,6 @@ export const requestOf = (
   volumes: podVolumesOf(from.pod),
   stagingDirectory: deps.staging.pathOf(order.content.metadata.uid, order.attempt),
   freezeBudgetSeconds: order.content.spec.freezeBudgetSeconds,
+  afterCapture: order.content.spec.afterCapture,
+  tcp: order.content.spec.tcp,
 });

@@ -73,8 +73,10 @@ async function prepareStore(
 ): Promise<boolean> {
   const key = referenceKeyOf(order.content);
   const standing = await deps.artifacts.find(key, stop);
-  if (standing === 'damaged') await deps.artifacts.discard(key, undefined, stop);
-  if (standing === undefined || standing === 'damaged') {
+  // Published to end the source, and the source runs: it has gone on from what that artifact holds.
+  const isVoid = order.content.spec.afterCapture === 'Terminate' && standing !== undefined;
+  if (isVoid || standing === 'damaged') await deps.artifacts.discard(key, undefined, stop);
+  if (isVoid || standing === undefined || standing === 'damaged') {
     await deps.artifacts.checkWritable(stop);
     return false;
   }

@@ -4,6 +4,7 @@ import type { Progress } from '../../core/api/pod-snapshot.ts';
 import type { ContentStatus, PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import type { FailureReason, ProgressReason } from '../../core/api/reasons.ts';
 import type { SourceState, Stage } from '../../core/api/stages.ts';
+import { committing, isCommitting, mayStand } from './committing.ts';
 import type { Action, Observed } from './observed.ts';
 
 /** Attempts that may be cut short (agent killed, lease lost) before the order fails. */
@@ -21,6 +22,7 @@ const deadlineSlackMilliseconds = 2000;
 /** Where an order stands for this process; derived from facts on every round. */
 export const phases = [
   'Gone',
+  'Committing',
   'Foreign',
   'Deleting',
   'Ended',
@@ -46,6 +48,7 @@ export const isTerminal = (status: ContentStatus): boolean =>
 /** The phase of an observation; the order of the questions is the meaning. */
 export function phaseOf(o: Observed): Phase {
   if (o.content === undefined) return 'Gone';
+  if (isCommitting(o)) return 'Committing';
   if (!o.mine) return 'Foreign';
   if (o.content.metadata.deletionTimestamp !== undefined) return 'Deleting';
   if (isTerminal(o.content.status)) return 'Ended';
@@ -121,10 +124,8 @@ function fail(
   end: { readonly reason: FailureReason; readonly message: string },
   sourceState: SourceState,
 ): readonly Action[] {
-  const step = o.intent?.step;
-  const mayStand = step === 'publishing' || step === 'published';
   return withLease(o, [
-    ...(mayStand ? [{ do: 'discardArtifact', onFailure: 'go on' } as const] : []),
+    ...(mayStand(o) ? [{ do: 'discardArtifact', onFailure: 'go on' } as const] : []),
     { do: 'reportFailed', reason: end.reason, message: end.message, sourceState },
     again(0),
   ]);
@@ -135,10 +136,11 @@ function stopWork(o: Observed, reason: FailureReason, message: string): readonly
   return [{ do: 'cancelWork', reason, message }];
 }
 
+/** Steps after which a dead agent leaves nothing that could be gone on with. */
+const unfinishedSteps: readonly string[] = ['staging', 'dumping', 'holding'];
+
 const isUnsettled = (o: Observed): boolean =>
-  o.intent !== undefined &&
-  (o.intent.step === 'staging' || o.intent.step === 'dumping') &&
-  !o.intent.settled;
+  o.intent !== undefined && unfinishedSteps.includes(o.intent.step) && !o.intent.settled;
 
 const settleFirst: readonly Action[] = [{ do: 'settle' }, again(0)];
 
@@ -188,9 +190,7 @@ function deleting(o: Case): readonly Action[] {
 function ended(o: Case): readonly Action[] {
   if (o.work.state === 'running') return stopWork(o, 'Cancelled', 'the order has been ended');
   if (isUnsettled(o)) return settleFirst;
-  const step = o.intent?.step;
-  const failed = isTrue(o.content.status.conditions, 'Failed');
-  const discard = failed && (step === 'publishing' || step === 'published');
+  const discard = isTrue(o.content.status.conditions, 'Failed') && mayStand(o);
   return [
     ...farewell(o),
     ...(discard ? [{ do: 'discardArtifact', onFailure: 'retry' } as const] : []),
@@ -203,8 +203,11 @@ function working(o: Case): readonly Action[] {
   const stop = stopOf(o);
   if (stop !== undefined) return stopWork(o, stop.reason, stop.message);
   const { stage, progress } = o.work;
-  return show(o, stage, stage, messages[stage], progress);
+  const held = stage === 'Publishing' && o.content.spec.afterCapture === 'Terminate';
+  return show(o, stage, stage, held ? heldMessage : messages[stage], progress);
 }
+
+const heldMessage = 'the source stays frozen until the artifact is stored, and then ends';
 
 const messages = {
   Preparing: 'looking for what could go wrong in the freeze',
@@ -232,6 +235,7 @@ function capturable(o: Case): readonly Action[] {
 
 const rules = {
   Gone: () => [],
+  Committing: (o) => committing(o, withLease, closing(o)),
   Foreign: () => [{ do: 'forget' }],
   Deleting: deleting,
   Ended: ended,
@@ -251,7 +255,7 @@ const rules = {
   Unsettled: () => settleFirst,
   Ungated: (o) => {
     const stop = stopOf(o);
-    if (stop !== undefined) return fail(o, stop, 'Untouched');
+    if (stop !== undefined) return fail(o, stop, o.intent === undefined ? 'Untouched' : 'Running');
     if (o.refusals.length > 0) {
       return fail(o, { reason: 'PreflightFailed', message: o.refusals.join('; ') }, 'Untouched');
     }
@@ -273,7 +277,7 @@ const rules = {
 function gone(o: Observed): readonly Action[] {
   if (o.work.state === 'running') return stopWork(o, 'Cancelled', 'the work order is gone');
   if (isUnsettled(o)) return settleFirst;
-  return closing(o);
+  return isCommitting(o) ? [{ do: 'runSource' }, again(0)] : closing(o);
 }
 
 /** What to do next; pure and total. The earliest `again` counts. */
@@ -282,6 +286,6 @@ export function decide(o: Observed): readonly Action[] {
   const phase = phaseOf(o);
   const actions = rules[phase]({ ...o, content: o.content });
   const left = o.deadlineLeftMilliseconds;
-  const open = !['Foreign', 'Deleting', 'Ended'].includes(phase);
+  const open = !['Committing', 'Foreign', 'Deleting', 'Ended'].includes(phase);
   return open && left !== undefined && left > 0 ? [...actions, again(left)] : actions;
 }

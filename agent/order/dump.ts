@@ -10,10 +10,18 @@ import { tellSnapshot } from './announce.ts';
 import { type FromPod, factsAtStart, intentOf, requestOf } from './begin.ts';
 import type { OrderDeps } from './deps.ts';
 import { type CaptureFacts, formatFacts } from './facts.ts';
+import { publishHeld } from './publish-held.ts';
 import { markSettled } from './settle.ts';
 import { nameContainers, pinsOf, type Verdict, viewSource } from './source-check.ts';
 import { readPod } from './source-pod.ts';
-import { failedEnd, isInterruption, type WorkEnd, type WorkHooks, type WorkOrder } from './work.ts';
+import {
+  failedEnd,
+  isInterruption,
+  referenceKeyOf,
+  type WorkEnd,
+  type WorkHooks,
+  type WorkOrder,
+} from './work.ts';
 
 /** What is known when nothing but the freeze is left to do. `estimatedBytes`: what the dump writes at most, for progress. */
 export type Prepared = {
@@ -25,7 +33,7 @@ export type Prepared = {
 const stops: readonly string[] = ['Cancelled', 'DeadlineExceeded', 'FreezeBudgetExceeded'];
 
 /**
- * Journal, freeze, dump, thaw. Undefined when the dump lies in staging, noted in the journal; else how the attempt ended without one.
+ * Journal, freeze, dump, thaw; of a source that is to be ended also the publish, and no thaw. Undefined when the dump lies in staging, noted in the journal; else how the attempt ended without one.
  * Whatever happens, the source runs, or its state is said to be unknown, when this resolves; it never rejects.
  */
 export async function dump(
@@ -37,10 +45,14 @@ export async function dump(
 ): Promise<WorkEnd | undefined> {
   const { content } = order;
   const { uid } = content.metadata;
+  let held = false;
   const request: CaptureRequest = {
     ...requestOf(deps, order, from, targets),
-    onProgress: (bytesDone) =>
-      hooks.progressed({ bytesDone, bytesTotal: Math.max(bytesDone, estimatedBytes) }),
+    onProgress: (bytesDone) => {
+      // A source that stays frozen is watched on; what counts then is how far the publish is.
+      if (held) return;
+      hooks.progressed({ bytesDone, bytesTotal: Math.max(bytesDone, estimatedBytes) });
+    },
   };
   const begun = factsAtStart(deps, order, from);
   const startedAt = deps.clock.monotonicMilliseconds();
@@ -63,6 +75,10 @@ export async function dump(
       hooks.stop,
     );
     await reachHold(running, hooks.stop);
+    if (content.spec.afterCapture === 'Terminate') {
+      held = true;
+      return await publishHeld(deps, order, running, begun, hooks);
+    }
     const result = await running.release(hooks.stop);
     hooks.thawed();
     deps.metrics.froze(result.freezeMilliseconds);
@@ -130,6 +146,7 @@ async function undo(
   try {
     await running?.abort(failure);
     const left = deps.journal.find(uid);
+    if (left?.step === 'holding' || left?.step === 'committing') await discardVoid(deps, order);
     if (left !== undefined) await markSettled(deps, left, interrupted ? 'spare' : 'count');
   } catch (error) {
     // The intent stays as it is, so the order is settled again before anything else happens to it.
@@ -146,6 +163,25 @@ async function undo(
   const message = `${lost.message}; ${failure.message}`;
   return { end: 'failed', reason: lost.reason, message, sourceState: 'Unknown' };
 }
+
+/**
+ * The source runs on, so what was published to end it is void. Only by the holder: who lost the lease might take away what another one published.
+ * Where the store does not answer it is discarded later, by whoever goes on with the order or ends it.
+ */
+async function discardVoid(deps: OrderDeps, order: WorkOrder): Promise<void> {
+  const { content, lease, attempt } = order;
+  if (!lease.current()) return;
+  const staging = deps.staging.pathOf(content.metadata.uid, attempt);
+  try {
+    await deps.artifacts.discard(referenceKeyOf(content), staging, never);
+  } catch (error) {
+    const fields = { contentUID: content.metadata.uid, error: errorText(error) };
+    deps.log.warn(fields, 'the artifact of a source that runs on is not discarded yet');
+  }
+}
+
+/** Not cut short by what has already ended the attempt. */
+const never = new AbortController().signal;
 
 /** A dump fails as well when its source was deleted, restarted or has ended: then that is the reason to tell. */
 async function lostSource(

@@ -4,6 +4,7 @@ import { errorText, Failure, isFailure } from '../../core/failure.ts';
 import { firstTransitions } from '../../runtime/lease-move.ts';
 import { tellSnapshot } from './announce.ts';
 import { isTerminal } from './decide.ts';
+import { deletePod, endSource, runSource } from './end-source.ts';
 import { parseFacts } from './facts.ts';
 import { passGate, removeLabel } from './gate.ts';
 import type { Action } from './observed.ts';
@@ -15,6 +16,7 @@ import {
   reportFailed,
   reportReady,
   reportStage,
+  reportTerminated,
 } from './report.ts';
 import { settleIntent } from './settle.ts';
 import { nameContainers, targetContainers } from './source-check.ts';
@@ -99,6 +101,17 @@ const effects: Effects = {
   },
   reportDeleted: ({ state, record, content, signal }) =>
     reportDeleted(state.deps, record, content, signal),
+  deletePod: ({ state, content, signal }) => deletePod(state.deps, content, signal),
+  endSource: async ({ state, uid, content, signal }) => {
+    const intent = state.deps.journal.find(uid);
+    if (intent !== undefined) await endSource(state.deps, content, intent, signal);
+  },
+  runSource: async ({ state, uid, signal }) => {
+    const intent = state.deps.journal.find(uid);
+    if (intent !== undefined) await runSource(state.deps, intent, signal);
+  },
+  reportTerminated: ({ state, record, content, signal }) =>
+    reportTerminated(state.deps, record, content, signal),
   sentinel: (scene, { name, text }) => sentinel(scene, name, text),
   unlabel: ({ state, content, signal }) => removeLabel(state.deps, content, signal),
   dropStaging: async ({ state, uid }) => {
@@ -183,6 +196,7 @@ async function sentinel(scene: Play, name: string, text: string): Promise<void> 
 /** Actions that make sense without the object. */
 const contentFree: readonly Action['do'][] = [
   'settle',
+  'runSource',
   'cancelWork',
   'dropStaging',
   'releaseLease',

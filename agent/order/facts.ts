@@ -56,7 +56,7 @@ const factsSchema = z.object({
     .object({ hostname: z.string().optional(), podIPs: z.array(z.string()) })
     .default({ podIPs: [] }),
   published: publishedSchema.optional(),
-  /** Of an artifact that was found standing, where the dump itself is not known. */
+  /** Where it differs from the dump's: of an artifact that was found standing, and of a source that stayed frozen after its dump. */
   freezeMilliseconds: z.number().optional(),
 });
 /** What an attempt has learned so far, as kept in the journal. */

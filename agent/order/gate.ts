@@ -1,5 +1,6 @@
 import { labels } from '../../core/api/names.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
+import type { Pod } from '../../core/api/workload.ts';
 import { isFailure } from '../../core/failure.ts';
 import type { OrderDeps } from './deps.ts';
 import { parseFacts } from './facts.ts';
@@ -26,11 +27,7 @@ export async function passGate(
   const verdict = checkPod(content, pod, intent === undefined ? 'new' : 'seen before');
   if (verdict !== undefined) return verdict;
   if (pod === undefined) return { reason: 'SourcePodNotFound', message: 'the pod does not exist' };
-  if (pod.metadata.labels[labels.captureEligible] !== 'true') {
-    const { uid, resourceVersion } = pod.metadata;
-    const metadata = { uid, resourceVersion, labels: { [labels.captureEligible]: 'true' } };
-    await deps.kube.patch(podKeyOf(content), '', { type: 'merge', body: { metadata } }, signal);
-  }
+  await addLabel(deps, content, pod, signal);
   const earlier = intent === undefined ? undefined : parseFacts(intent.facts)?.restartCounts;
   return {
     pins: pinsOf(pod, targetContainers(content)).map((pin) => ({
@@ -38,6 +35,19 @@ export async function passGate(
       restartCount: earlier?.[pin.container] ?? pin.restartCount,
     })),
   };
+}
+
+/** Marks a pod as one that the gate let through, unless it is. */
+export async function addLabel(
+  deps: Pick<OrderDeps, 'kube'>,
+  content: PodSnapshotContent,
+  pod: Pod,
+  signal: AbortSignal,
+): Promise<void> {
+  if (pod.metadata.labels[labels.captureEligible] === 'true') return;
+  const { uid, resourceVersion } = pod.metadata;
+  const metadata = { uid, resourceVersion, labels: { [labels.captureEligible]: 'true' } };
+  await deps.kube.patch(podKeyOf(content), '', { type: 'merge', body: { metadata } }, signal);
 }
 
 /** Takes the label off again, from the very pod that got it. One that is gone or replaced needs nothing. */

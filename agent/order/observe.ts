@@ -1,11 +1,16 @@
 import { labels } from '../../core/api/names.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import type { Pod } from '../../core/api/workload.ts';
-import { errorText } from '../../core/failure.ts';
+import { errorText, isFailure } from '../../core/failure.ts';
 import { serverNow } from '../../runtime/kube-port.ts';
+import type { Intent } from '../journal/journal.ts';
 import { isTerminal } from './decide.ts';
+import type { OrderDeps } from './deps.ts';
+import { committedCapture } from './end-source.ts';
+import { parseFacts } from './facts.ts';
 import type { LeaseView, Observed, StageNote } from './observed.ts';
 import { isBehind, type OrderRecord } from './record.ts';
+import { readContent } from './report.ts';
 import { isSettled } from './settle.ts';
 import { type SourceView, viewSource } from './source-check.ts';
 import { podKeyOf, sourcePod } from './source-pod.ts';
@@ -20,8 +25,12 @@ export async function observe(
 ): Promise<Observed> {
   const { deps, book, turns } = state;
   const record = book.record(uid, contentName);
-  const content = currentContent(state, record, uid);
   const intent = deps.journal.find(uid);
+  const committing = intent?.step === 'committing' && record.work?.view().state !== 'running';
+  // A cache that lags, or an empty one, must not decide about a source that stands still.
+  const content = committing
+    ? await freshContent(state, record, uid, signal)
+    : currentContent(state, record, uid);
   const mine = content !== undefined && isMine(state, content);
   return Object.freeze({
     content,
@@ -37,11 +46,41 @@ export async function observe(
       intent === undefined
         ? undefined
         : { step: intent.step, attempt: intent.attempt, settled: isSettled(intent) },
+    hold: committing ? await holdOf(deps, intent, signal) : 'ended',
     labelled: mine && isLabelled(state, content),
     unfinished: record.unfinished,
     deadlineLeftMilliseconds: content === undefined ? undefined : deadlineLeft(state, content),
     note: noteOf(state, record),
   });
+}
+
+/** The content as the API server has it; undefined when it said that there is none. Rejects while it says nothing. */
+async function freshContent(
+  state: OrderState,
+  record: OrderRecord,
+  uid: string,
+  signal: AbortSignal,
+): Promise<PodSnapshotContent | undefined> {
+  try {
+    const known = { metadata: { name: record.contentName, uid } };
+    record.written = await readContent(state.deps, known, signal);
+    return record.written;
+  } catch (error) {
+    if (isFailure(error, 'gone') && error.reason === 'NotFound') return undefined;
+    if (isFailure(error) && error.reason === 'ContentReplaced') return undefined;
+    throw error;
+  }
+}
+
+/** A machine that was restarted has ended the source: what stood still then never ran on. */
+async function holdOf(
+  deps: OrderDeps,
+  intent: Intent,
+  signal: AbortSignal,
+): Promise<Observed['hold']> {
+  const bootID = parseFacts(intent.facts)?.bootID;
+  if (bootID !== undefined && bootID !== deps.bootID) return 'waits';
+  return (await deps.backend.isCommitted(committedCapture(intent), signal)) ? 'waits' : 'ended';
 }
 
 /** The content in the cache, or as our own last write left it while the cache lags behind. */

@@ -45,7 +45,7 @@ export type StageNote = {
 
 /** Everything a decision needs, as one frozen value. */
 export type Observed = {
-  /** Undefined when the cache no longer has it. */
+  /** Undefined when the cache no longer has it; where a decision about a frozen source hangs on it, when the API server has not. */
   readonly content: PodSnapshotContent | undefined;
   /** Routed to this node, and a capture rather than the binding of an existing artifact. */
   readonly mine: boolean;
@@ -62,6 +62,8 @@ export type Observed = {
   readonly intent:
     | { readonly step: IntentStep; readonly attempt: number; readonly settled: boolean }
     | undefined;
+  /** Whether the source of an intent that is `committing` has stood still since its capture; `ended`: it may have run on, or nothing was held. */
+  readonly hold: 'waits' | 'ended';
   /** The pod still wears our label and no other order needs it. */
   readonly labelled: boolean;
   /** The end of the order has been written by this process and what follows it is not done. */
@@ -99,6 +101,11 @@ export type Action =
   /** `retry`: the rest waits until the store has answered; `go on`: an end must not depend on a store that is away. */
   | { readonly do: 'discardArtifact'; readonly onFailure: 'retry' | 'go on' }
   | { readonly do: 'reportDeleted' }
+  /** The four of a source that waits for a decision: its pod, its processes either way, and the word that they have ended. */
+  | { readonly do: 'deletePod' }
+  | { readonly do: 'endSource' }
+  | { readonly do: 'runSource' }
+  | { readonly do: 'reportTerminated' }
   | {
       readonly do: 'sentinel';
       readonly name: 'snapshot-complete' | 'snapshot-failed';

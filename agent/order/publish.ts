@@ -31,21 +31,9 @@ export async function publish(
       const failure = lostStaging('the journal does not know the dump');
       return failedEnd(failure, 'CheckpointFailed', 'Running');
     }
-    const resumed = order.from.start === 'staging';
     const startedAt = deps.clock.monotonicMilliseconds();
     deps.journal.update(uid, { step: 'publishing', fence: order.lease.fence });
-    const key = referenceKeyOf(order.content);
-    const published = await withStoreRetries(deps, hooks.stop, async (tries) => {
-      // A predecessor may have got as far as the reference: its artifact is the order's, a second one must not be made.
-      const standing =
-        resumed || tries > 0 ? await deps.artifacts.find(key, hooks.stop) : undefined;
-      if (standing !== undefined && standing !== 'damaged') return standing.published;
-      if (!resumed || (await isWhole(deps, facts, intent.stagingDirectory))) {
-        return publishOnce(deps, order, facts, intent.stagingDirectory, hooks);
-      }
-      if (standing === 'damaged') await deps.artifacts.discard(key, undefined, hooks.stop);
-      return undefined;
-    });
+    const published = await storeDump(deps, order, facts, intent.stagingDirectory, hooks);
     if (published === undefined) {
       // The machine was restarted, or somebody cleaned up: capture again, under a new attempt.
       deps.log.warn({ contentUID: uid }, 'the dump in staging is not whole any more');
@@ -60,6 +48,28 @@ export async function publish(
     if (failure instanceof Failure && isInterruption(failure)) return { end: 'interrupted' };
     return failedEnd(failure, 'StorageError', 'Running');
   }
+}
+
+/** The dump as an artifact with its reference; undefined when what lies in staging is not whole any more. */
+export async function storeDump(
+  deps: OrderDeps,
+  order: WorkOrder,
+  facts: CaptureFacts,
+  stagingDirectory: string,
+  hooks: Pick<WorkHooks, 'stop' | 'progressed'>,
+): Promise<Published | undefined> {
+  const resumed = order.from.start === 'staging';
+  const key = referenceKeyOf(order.content);
+  return withStoreRetries(deps, hooks.stop, async (tries) => {
+    // A predecessor may have got as far as the reference: its artifact is the order's, a second one must not be made.
+    const standing = resumed || tries > 0 ? await deps.artifacts.find(key, hooks.stop) : undefined;
+    if (standing !== undefined && standing !== 'damaged') return standing.published;
+    if (!resumed || (await isWhole(deps, facts, stagingDirectory))) {
+      return publishOnce(deps, order, facts, stagingDirectory, hooks);
+    }
+    if (standing === 'damaged') await deps.artifacts.discard(key, undefined, hooks.stop);
+    return undefined;
+  });
 }
 
 const lostStaging = (message: string): Failure =>
@@ -80,7 +90,7 @@ async function publishOnce(
   order: WorkOrder,
   facts: CaptureFacts,
   stagingDirectory: string,
-  hooks: WorkHooks,
+  hooks: Pick<WorkHooks, 'stop' | 'progressed'>,
 ): Promise<Published> {
   const { dump } = facts;
   if (dump === undefined) throw lostStaging('the journal does not know the dump');

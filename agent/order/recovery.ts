@@ -1,5 +1,6 @@
 import { sleep } from '../../core/clock.ts';
 import { errorText } from '../../core/failure.ts';
+import { parseIntent } from '../journal/row.ts';
 import type { OrderDeps } from './deps.ts';
 import { settleIntent } from './settle.ts';
 
@@ -11,7 +12,7 @@ type Deps = Pick<OrderDeps, 'backend' | 'journal' | 'staging' | 'log' | 'clock'>
 
 /**
  * What a starting agent does before anything else: every capture that a predecessor left is settled (its CRIU ended, its source running,
- * its staging dropped unless it can be published), and staging that no intent names is removed. Published and publishable orders are
+ * its staging dropped unless it can be published), and staging that no intent names is removed, or tells of one. Published and publishable orders are
  * picked up by their own rules afterwards.
  */
 export async function recover(deps: Deps, signal: AbortSignal): Promise<void> {
@@ -30,8 +31,21 @@ export async function recover(deps: Deps, signal: AbortSignal): Promise<void> {
   }
   const named = new Set(deps.journal.open().map((intent) => intent.stagingDirectory));
   for (const path of await deps.staging.list()) {
-    if (named.has(path)) continue;
+    if (named.has(path) || (await foundAgain(deps, path))) continue;
     deps.log.warn({ path }, 'removed a staging directory that no capture names');
     await deps.staging.drop(path);
   }
+}
+
+/** A source may stand still, waiting for a decision, of which a journal that was set aside knew. What it knew is in the staging directory too. */
+async function foundAgain(deps: Deps, path: string): Promise<boolean> {
+  const text = await deps.staging.noted(path);
+  const intent = text === undefined ? undefined : parseIntent(text);
+  if (intent?.stagingDirectory !== path) return false;
+  deps.log.warn(
+    { path, contentUID: intent.contentUID },
+    'a capture that the journal has forgotten',
+  );
+  deps.journal.begin(intent);
+  return true;
 }

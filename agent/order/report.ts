@@ -20,11 +20,15 @@ import {
   readyPatch,
   type StatusPatch,
   stagePatch,
+  terminatedPatch,
 } from './status.ts';
 
 type Deed<Name extends Action['do']> = Extract<Action, { do: Name }>;
 
-const keyOf = (content: PodSnapshotContent): ObjectKey => ({
+/** Enough of a content to find it again. */
+type Named = { readonly metadata: { readonly name: string; readonly uid: string } };
+
+const keyOf = (content: Named): ObjectKey => ({
   kind: kinds.podSnapshotContent,
   namespace: '',
   name: content.metadata.name,
@@ -39,7 +43,7 @@ const parsed = (raw: RawObject): PodSnapshotContent => {
 /** The work order as the API server has it now. */
 export async function readContent(
   deps: Pick<OrderDeps, 'kube'>,
-  content: PodSnapshotContent,
+  content: Named,
   signal: AbortSignal,
 ): Promise<PodSnapshotContent> {
   const fresh = parsed(await deps.kube.get(keyOf(content), signal));
@@ -154,6 +158,33 @@ export async function reportReady(
   if (next === undefined) return;
   deps.metrics.ended('Captured');
   const note = findCondition(next.status.conditions, 'Ready')?.message ?? '';
+  tellBoth(deps.announce, next, { type: 'Normal', reason: 'Captured', note });
+}
+
+/** The word after Ready that the source has ended. */
+export async function reportTerminated(
+  deps: OrderDeps,
+  record: OrderRecord,
+  content: PodSnapshotContent,
+  signal: AbortSignal,
+): Promise<void> {
+  const next = await write(
+    deps,
+    record,
+    content,
+    async (fresh) => {
+      if (fresh.status.sourceState === 'Terminated') return undefined;
+      await confirmed(record, signal);
+      return terminatedPatch(deps.clock.wallMilliseconds());
+    },
+    signal,
+  ).catch((error: unknown) => {
+    // Deleted meanwhile: nobody is left to be told.
+    if (isFailure(error, 'gone')) return undefined;
+    throw error;
+  });
+  if (next === undefined) return;
+  const note = 'the source has ended';
   tellBoth(deps.announce, next, { type: 'Normal', reason: 'Captured', note });
 }
 

@@ -1,5 +1,12 @@
-import type { Intent } from '../journal/journal.ts';
+import type { Intent, IntentStep } from '../journal/journal.ts';
 import type { OrderDeps } from './deps.ts';
+
+/**
+ * Steps after which the source runs on when the agent dies, and nothing of the attempt is worth anything: of `holding` not even what is
+ * published, as the source was to end with the capture and did not.
+ */
+export const isUnfinished = (step: IntentStep): boolean =>
+  step === 'staging' || step === 'dumping' || step === 'holding';
 
 /** Nothing of the attempt runs or lies about; the row is kept only because the attempt counts. */
 export const isSettled = (intent: Intent): boolean =>
@@ -33,7 +40,7 @@ export async function settleIntent(
   signal: AbortSignal,
 ): Promise<void> {
   if (isSettled(intent)) return;
-  if (intent.step !== 'staging' && intent.step !== 'dumping') return;
+  if (!isUnfinished(intent.step)) return;
   const { processes, contentUID, step, stagingDirectory } = intent;
   const { sourceRuns } = await deps.backend.settle({ processes, stagingDirectory }, signal);
   deps.log.info({ contentUID, step, sourceRuns }, 'settled an attempt that was cut short');

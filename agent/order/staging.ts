@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { Failure } from '../../core/failure.ts';
 
@@ -13,6 +13,9 @@ export interface Staging {
   create(path: string): Promise<void>;
   /** Removes it with everything in it; one that is not there is fine, one outside the root is refused. */
   drop(path: string): Promise<void>;
+  /** Leaves a note in it, which `noted` finds again, whatever became of the journal. */
+  note(path: string, text: string): Promise<void>;
+  noted(path: string): Promise<string | undefined>;
   /** Every regular file in it. */
   files(path: string): Promise<readonly StagedFile[]>;
   /** All directories below the root. */
@@ -21,6 +24,8 @@ export interface Staging {
 
 /** UIDs come from the API server and become names of directories: nothing but what a UID is made of. */
 const uidPattern = /^[A-Za-z0-9-]{1,64}$/;
+
+const noteName = 'note.json';
 
 /** Staging on a file system. `root` is made when it is first needed. */
 export function directoryStaging(root: string): Staging {
@@ -57,6 +62,12 @@ export function directoryStaging(root: string): Staging {
       await mkdir(path, { mode: 0o700 });
     },
     drop: (path) => rm(checked(path), { recursive: true, force: true }),
+    note: async (path, text) => writeFile(join(checked(path), noteName), text, { mode: 0o600 }),
+    noted: (path) =>
+      readFile(join(checked(path), noteName), 'utf8').catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+        throw error;
+      }),
     files: (path) => filesIn(checked(path)),
     list: async () => {
       await mkdir(root, { recursive: true, mode: 0o700 });

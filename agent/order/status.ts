@@ -78,13 +78,14 @@ export function readyPatch(
 ): StatusPatch {
   const now = timestamp(wallMilliseconds);
   const generation = content.metadata.generation;
-  const freeze = facts.dump?.freezeMilliseconds ?? facts.freezeMilliseconds ?? 0;
+  const freeze = facts.freezeMilliseconds ?? facts.dump?.freezeMilliseconds ?? 0;
+  const ends = content.spec.afterCapture === 'Terminate';
   const { published } = facts;
   const size =
     published === undefined
       ? ''
       : ` ${formatBytes(published.sizeBytes)} (${formatBytes(published.storedBytes)} stored)`;
-  const message = `captured${size}, frozen for ${formatMilliseconds(freeze)}; the source runs on`;
+  const message = `captured${size}, frozen for ${formatMilliseconds(freeze)}; the source ${ends ? 'ends' : 'runs on'}`;
   const outcome = readyAndFailed(
     content.status.conditions,
     { state: 'ready', message },
@@ -97,7 +98,7 @@ export function readyPatch(
     observedGeneration: generation,
     progress: null,
     freezeMilliseconds: Math.round(freeze),
-    sourceState: 'Running',
+    sourceState: ends ? 'Frozen' : 'Running',
     artifact: published,
     startedAt: facts.startedAt,
     completedAt: now,
@@ -108,6 +109,11 @@ export function readyPatch(
     },
     conditions: setProgressing(outcome, 'False', 'Captured', message, content, now),
   };
+}
+
+/** What follows Ready where the source was to end, once it has. */
+export function terminatedPatch(wallMilliseconds: number): StatusPatch {
+  return { sourceState: 'Terminated', completedAt: timestamp(wallMilliseconds) };
 }
 
 const criuOf = (facts: CaptureFacts): { readonly criuVersion?: string } =>

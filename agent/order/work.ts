@@ -43,7 +43,7 @@ export type WorkHooks = {
   readonly stop: AbortSignal;
   enter(stage: WorkStage): void;
   progressed(progress: { readonly bytesDone: number; readonly bytesTotal: number }): void;
-  /** The source runs again: the next order may dump. */
+  /** The dump is over, and the source runs again unless it is to end: the next order may dump. */
   thawed(): void;
 };
 

@@ -119,8 +119,10 @@ describe('more rights than an agent should have', () => {
     const refusal = 'an agent may change nothing of a pod but';
     await expect(world.create(agentA, placedPod('own', 'team', 'node-a'))).rejects.toThrow(refusal);
     await expect(world.kubectl(agentA, ['delete', 'pod', 'web', '-n', 'team'])).rejects.toThrow(
-      refusal,
+      'only while it wears the label nvidia.com/snapshot-capture-eligible',
     );
+    const all = ['delete', 'pods', '--all', '-n', 'team'];
+    await expect(world.kubectl(agentA, all)).rejects.toThrow();
     const exec = ['create', '--raw', '/api/v1/namespaces/team/pods/web/exec?command=id', '-f', '-'];
     await expect(world.kubectl(agentA, exec, {})).rejects.toThrow(refusal);
   });

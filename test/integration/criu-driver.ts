@@ -15,13 +15,24 @@ const orders = z.object({
   podUID: z.string(),
   stagingDirectory: z.string(),
   holdLimitSeconds: z.number().default(60),
+  commitLimitSeconds: z.number().default(60),
   criuPath: z.string().default('/usr/sbin/criu'),
   /** As seen from a pod: /proc/1/root and /host/sys/fs/cgroup. */
   hostRoot: z.string().default(''),
   cgroupRoot: z.string().default('/sys/fs/cgroup'),
   /** Where this process ends itself with SIGKILL (or stops itself), as a crash would. */
   dieAt: z
-    .enum(['never', 'begin', 'dumping', 'writing', 'held', 'releasing', 'stopInHold'])
+    .enum([
+      'never',
+      'begin',
+      'dumping',
+      'writing',
+      'held',
+      'releasing',
+      'stopInHold',
+      'kept',
+      'committed',
+    ])
     .default('never'),
   /** `writing`: when the first bytes of memory are in the images. */
   abortAt: z.enum(['never', 'dumping', 'writing', 'held']).default('never'),
@@ -29,6 +40,10 @@ const orders = z.object({
   memoryPath: z.enum(['files', 'page-server']).default('files'),
   freezeBudgetSeconds: z.number().optional(),
   settle: z.array(z.object({ container: z.string(), criu: identity, source: identity })).optional(),
+  afterCapture: z.enum(['Resume', 'Terminate']).default('Resume'),
+  tcp: z.enum(['Close', 'Established', 'Refuse']).default('Close'),
+  /** What a later agent does about a capture that waits for a decision. */
+  decision: z.enum(['end', 'run']).optional(),
 });
 
 const order = orders.parse(JSON.parse(process.argv[2] ?? '{}'));
@@ -51,6 +66,7 @@ const backend = criuBackend({
   lockDirectory: '/var/lib/cryopod/locks',
   storeDirectory: undefined,
   holdLimitSeconds: order.holdLimitSeconds,
+  commitLimitSeconds: order.commitLimitSeconds,
   memoryPath: order.memoryPath,
   clock: systemClock,
 });
@@ -67,6 +83,7 @@ async function capture(): Promise<void> {
   const progress: number[] = [];
   const request = {
     ...{ containers, podUID, volumes: [], stagingDirectory },
+    ...{ afterCapture: order.afterCapture, tcp: order.tcp },
     freezeBudgetSeconds: order.freezeBudgetSeconds,
     onProgress: (bytes: number) => void progress.push(bytes),
   };
@@ -95,6 +112,13 @@ async function capture(): Promise<void> {
   die('held');
   if (order.dieAt === 'stopInHold') process.kill(process.pid, 'SIGSTOP');
   if (order.abortAt === 'held') return aborted(running.abort(cancelled));
+  if (order.afterCapture === 'Terminate') {
+    const { dump, broken } = await running.keep(signal);
+    say('kept', { dump });
+    die('kept');
+    say('committed', { answer: await running.commit(), broken: broken.aborted });
+    return die('committed');
+  }
   if (order.dieAt === 'releasing') setTimeout(() => die('releasing'), 3);
   say('released', { result: await running.release(signal), progress });
 }
@@ -116,7 +140,12 @@ try {
   if (order.settle === undefined) await capture();
   else {
     const left = { processes: order.settle, stagingDirectory: order.stagingDirectory };
-    say('settled', await backend.settle(left, signal));
+    if (order.decision === undefined) say('settled', await backend.settle(left, signal));
+    else {
+      say('asked', { committed: await backend.isCommitted(left, signal) });
+      say('decided', await backend.decide(left, order.decision, signal));
+      say('asked', { committed: await backend.isCommitted(left, signal) });
+    }
   }
 } catch (error) {
   if (!(error instanceof Failure)) throw error;

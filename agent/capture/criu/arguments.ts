@@ -1,3 +1,4 @@
+import type { CaptureRequest } from '../backend.ts';
 import { pageServerDescriptor } from './hold.ts';
 import type { PlannedMount } from './mount-plan.ts';
 
@@ -11,7 +12,10 @@ export type DumpArguments = {
   readonly networkNamespaceInode: string;
   readonly mounts: readonly PlannedMount[];
   readonly memoryPath: MemoryPath;
-};
+} & Asked;
+
+/** What the order wants of the dump beside the bytes. */
+export type Asked = Pick<CaptureRequest, 'afterCapture' | 'tcp'>;
 
 /** How memory gets into the images: written by CRIU itself, or through our page server on a descriptor that CRIU inherits. */
 export type MemoryPath = 'files' | 'page-server';
@@ -25,26 +29,38 @@ const ghostLimit = '64M';
 /** The name a restore gives to the placeholder's network namespace with --inherit-fd. */
 export const networkNamespaceKey = 'extNetNs';
 
+const saved = ['--network-lock', 'nftables', '--tcp-established'] as const;
+
+/**
+ * Connections that are saved must not move while they are: an answer to a packet of a socket that CRIU has taken apart would reset them. The
+ * lock is a table of nftables in the pod's network, which CRIU makes itself (ADR 17) and removes when the tree runs on. Connections that the
+ * image closes need none. Under Refuse those that are left have both ends in the source.
+ */
+const tcpOptions = {
+  Close: ['--network-lock', 'skip', '--tcp-close'],
+  Established: saved,
+  Refuse: saved,
+} as const satisfies Record<Asked['tcp'], readonly string[]>;
+
 /**
  * The options that decide what a dump is, recorded in the artifact. `--leave-running`: CRIU itself unlocks the network, removes its link
  * remaps and sets the tree running, and a task that was stopped before stays stopped (not --leave-stopped, which leaves all three to somebody
- * who may be dead). No freeze cgroup: a frozen one would outlive CRIU and keep the source stopped.
+ * who may be dead). Without it CRIU ends the tree, once the hold has let it. No freeze cgroup: a frozen one would outlive CRIU and keep the source stopped.
  */
 export function dumpOptions(
   mounts: readonly PlannedMount[],
   networkNamespaceInode: string,
+  asked: Asked,
 ): readonly string[] {
   return [
-    '--leave-running',
+    ...(asked.afterCapture === 'Resume' ? ['--leave-running'] : []),
     ...mounts
       .filter((mount) => mount.treatment === 'external' || mount.treatment === 'volume')
       .flatMap((mount) => ['--external', `mnt[${mount.path}]:${mount.path}`]),
     '--external',
     `net[${networkNamespaceInode}]:${networkNamespaceKey}`,
-    '--network-lock',
-    'skip',
+    ...tcpOptions[asked.tcp],
     '--manage-cgroups=ignore',
-    '--tcp-close',
     '--file-locks',
     '--ext-unix-sk',
     '--link-remap',
@@ -75,6 +91,6 @@ export function dumpArguments(request: DumpArguments): readonly string[] {
     ...(request.memoryPath === 'page-server'
       ? ['--page-server', '--ps-socket', String(pageServerDescriptor)]
       : []),
-    ...dumpOptions(request.mounts, request.networkNamespaceInode),
+    ...dumpOptions(request.mounts, request.networkNamespaceInode, request),
   ];
 }

@@ -14,6 +14,7 @@ import type {
 } from '../backend.ts';
 import { dumpArguments, dumpOptions, type MemoryPath } from './arguments.ts';
 import { type Cgroup, makeCgroup, removeCgroup, sweepCgroups } from './cgroup.ts';
+import { commitHolds, decideHolds, outlive } from './committed-hold.ts';
 import { ContainerDump } from './container-dump.ts';
 import { CriuDump } from './dump.ts';
 import { holdScript } from './hold.ts';
@@ -45,6 +46,8 @@ export type CriuOptions = {
   readonly storeDirectory: string | undefined;
   /** After this long the hold gives up by itself and the source runs on, whatever the agent does. */
   readonly holdLimitSeconds: number;
+  /** The same for a hold that waits for a decision, which only an agent gives (ADR 11). */
+  readonly commitLimitSeconds: number;
   /** `files` is the quicker one where it was measured (docs/adr/0010). */
   readonly memoryPath: MemoryPath;
   readonly clock: Clock;
@@ -63,7 +66,7 @@ export function criuBackend(options: CriuOptions): CaptureBackend {
     if (!answer.usable) probed = undefined;
     return answer;
   };
-  return {
+  const backend: CaptureBackend = {
     probe,
     preflight: async (request, signal) => preflight(options, await probe(signal), request, signal),
     start: async (request, onProcesses, signal) =>
@@ -79,8 +82,22 @@ export function criuBackend(options: CriuOptions): CaptureBackend {
       await sweepLocks(options.lockDirectory);
       return answer;
     },
+    isCommitted: ({ processes }, signal) => commitHolds(options, criusOf(processes), signal),
+    decide: async (capture, decision, signal) => {
+      await decideHolds(options, criusOf(capture.processes), decision, signal);
+      if (decision === 'run') return backend.settle(capture, signal);
+      await sweepCgroups(options.cgroupRoot);
+      await sweepLocks(options.lockDirectory);
+      const sources = capture.processes.map(({ source }) => source);
+      return { sourceRuns: await outlive(options, sources, signal) };
+    },
   };
+  return backend;
 }
+
+const criusOf = (
+  processes: readonly CaptureProcesses[],
+): readonly (ProcessIdentity | undefined)[] => processes.map(({ criu }) => criu);
 
 /** Which file a path names now: another program under the same path is asked anew. Empty when there is none. */
 async function programIdentity(path: string): Promise<string> {
@@ -159,7 +176,7 @@ async function startDump(
           new ContainerDump(options, {
             ...{ name: container.name, root: container.root, stagingDirectory },
             ...{ source, mounts, stoppedBefore, launched: criu },
-            options: dumpOptions(mounts, source.networkNamespaceInode),
+            options: dumpOptions(mounts, source.networkNamespaceInode, request),
             cleanUp: () => removeLock(lock),
           }),
       ),
@@ -191,7 +208,7 @@ async function prepareStaging(
 
 function launchIn(
   options: CriuOptions,
-  { stagingDirectory, containers }: CaptureRequest,
+  { stagingDirectory, containers, afterCapture, tcp }: CaptureRequest,
   { container, source, mounts }: Target,
   within: { readonly cgroup: Cgroup; readonly lock: string },
 ): Promise<Launched> {
@@ -206,12 +223,13 @@ function launchIn(
       actionScript: `${stagingDirectory}/${stagingNames.holdScript}`,
       networkNamespaceInode: source.networkNamespaceInode,
       mounts,
-      memoryPath: options.memoryPath,
+      ...{ memoryPath: options.memoryPath, afterCapture, tcp },
     }),
     cwd: stagingDirectory,
     outputFile: `${stagingDirectory}/${names.output}`,
     lockFile: within.lock,
     holdLimitSeconds: options.holdLimitSeconds,
+    commitLimitSeconds: options.commitLimitSeconds,
     cgroup: within.cgroup,
     memoryPath: options.memoryPath,
     together: containers.length > 1,

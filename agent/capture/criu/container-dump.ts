@@ -88,15 +88,15 @@ export class ContainerDump {
     await cutWrites(this.#deps.procRoot, this.request.launched.process);
   }
 
-  /** What the dump left. `frozenSince`, `thawedAt`: on our monotonic clock. Call it when CRIU has ended well. */
-  async result(): Promise<{
+  /** What the dump left. `frozenSince`, `thawedAt`: on our monotonic clock. Call it when CRIU has ended well, or give a moment at which it still holds. */
+  async result(stillFrozen: number | undefined): Promise<{
     readonly dumped: DumpedContainer;
     readonly frozenSince: number;
     readonly thawedAt: number;
   }> {
     await this.#pages?.complete;
     const held = await this.held;
-    const { monotonic: thawedAt } = await this.end;
+    const thawedAt = stillFrozen ?? (await this.end).monotonic;
     const before = millisecondsFrozenBeforeHold(await this.#log());
     if (held === undefined || before === undefined) {
       throw new Failure('retry', 'CheckpointFailed', 'the log of the dump is incomplete');

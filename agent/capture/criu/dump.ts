@@ -1,7 +1,8 @@
 import type { Clock } from '../../../core/clock.ts';
 import { Failure } from '../../../core/failure.ts';
 import { formatBytes, formatMilliseconds } from '../../../core/units.ts';
-import type { CaptureRequest, DumpResult, RunningCapture } from '../backend.ts';
+import type { CaptureRequest, DumpResult, KeptCapture, RunningCapture } from '../backend.ts';
+import { commitHolds } from './committed-hold.ts';
 import type { ContainerDump, End } from './container-dump.ts';
 import { packFiles } from './files.ts';
 import { FreezeWatch } from './freeze-watch.ts';
@@ -31,6 +32,9 @@ export type DumpRequest = {
 /** A hold that hears nothing for its limit gives up; it hears this often that the agent is still at work. */
 const waitWordMilliseconds = 30_000;
 
+/** The hold answers or is gone, and either is soon. */
+const never = new AbortController().signal;
+
 const overBudget = (seconds: number, howFar: string): Failure =>
   new Failure(
     'terminal',
@@ -51,7 +55,7 @@ export class CriuDump implements RunningCapture {
   readonly #watch: FreezeWatch;
   /** The container whose CRIU ended first without having reached the hold: the others were cut short because of it. */
   #failed: ContainerDump | undefined;
-  /** The holds were told to finish: from here on nothing can be undone, and CRIU is left alone. */
+  /** The holds were told to finish, or to wait for a decision: from here on nothing can be undone, and CRIU is left alone. */
   #told = false;
   #stopSaying: () => void = () => undefined;
 
@@ -78,6 +82,57 @@ export class CriuDump implements RunningCapture {
   }
 
   async release(signal: AbortSignal): Promise<DumpResult> {
+    await this.#pack(signal);
+    const { containers } = this.#request;
+    this.#told = true;
+    this.#stopSaying();
+    for (const { request } of containers) request.launched.go();
+    const ends = await this.#ends;
+    const failed = ends.findIndex(({ exitCode }) => exitCode !== 0);
+    if (failed >= 0) throw await this.#failure(containers[failed], 'the dump failed at its end');
+    const stopped = ends.findIndex((end) => end.stopped.length > 0);
+    if (stopped >= 0) throw await this.#failure(containers[stopped], 'the dump ended');
+    const result = await this.#result(undefined);
+    this.#checkBudget(result.freezeMilliseconds);
+    return result;
+  }
+
+  async keep(signal: AbortSignal): Promise<KeptCapture> {
+    await this.#pack(signal);
+    const broken = new AbortController();
+    const breakOff = (why: unknown): void => {
+      if (!this.#told) broken.abort(why);
+    };
+    const interrupted = this.#interrupted.signal;
+    interrupted.addEventListener('abort', () => breakOff(interrupted.reason), { once: true });
+    for (const container of this.#request.containers) {
+      this.#letGoIfItEnds(container)
+        .then(breakOff)
+        .catch((error: unknown) => breakOff(error));
+    }
+    const dump = await this.#result(this.#deps.clock.monotonicMilliseconds());
+    return { dump, broken: broken.signal };
+  }
+
+  /** One that does not stay frozen runs on, so the rest of the source does as well. */
+  async #letGoIfItEnds(container: ContainerDump): Promise<Failure> {
+    await container.end;
+    if (!this.#told) await this.#interruptAll();
+    return this.#failure(container, 'the source did not stay frozen');
+  }
+
+  async commit(): Promise<boolean> {
+    if (this.#interrupted.signal.aborted) return false;
+    // First, so that no limit refuses what is about to be answered.
+    this.#told = true;
+    this.#stopSaying();
+    const all = this.#request.containers.map(({ request }) => request.launched.process);
+    this.#told = await commitHolds(this.#deps, all, never).catch(() => false);
+    return this.#told;
+  }
+
+  /** Captures what is not memory; where that fails the source runs on before this rejects. */
+  async #pack(signal: AbortSignal): Promise<void> {
     await this.held();
     const { containers } = this.#request;
     const both = AbortSignal.any([signal, this.#interrupted.signal]);
@@ -95,17 +150,6 @@ export class CriuDump implements RunningCapture {
       await this.#ends;
       throw error;
     }
-    this.#told = true;
-    this.#stopSaying();
-    for (const { request } of containers) request.launched.go();
-    const ends = await this.#ends;
-    const failed = ends.findIndex(({ exitCode }) => exitCode !== 0);
-    if (failed >= 0) throw await this.#failure(containers[failed], 'the dump failed at its end');
-    const stopped = ends.findIndex((end) => end.stopped.length > 0);
-    if (stopped >= 0) throw await this.#failure(containers[stopped], 'the dump ended');
-    const result = await this.#result();
-    this.#checkBudget(result.freezeMilliseconds);
-    return result;
   }
 
   async abort(why: Failure): Promise<void> {
@@ -192,9 +236,10 @@ export class CriuDump implements RunningCapture {
     });
   }
 
-  async #result(): Promise<DumpResult> {
+  /** `stillFrozen`: a moment at which the source stood still, for one that is not let go. */
+  async #result(stillFrozen: number | undefined): Promise<DumpResult> {
     const results = await Promise.all(
-      this.#request.containers.map((container) => container.result()),
+      this.#request.containers.map((container) => container.result(stillFrozen)),
     );
     const frozenSince = Math.min(...results.map((result) => result.frozenSince));
     const thawedAt = Math.max(...results.map((result) => result.thawedAt));

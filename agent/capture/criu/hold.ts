@@ -1,12 +1,15 @@
 /**
  * CRIU's --action-script. In `post-dump` every task is dumped and still seized: the script says so, then waits for one word. `go` lets CRIU
  * finish as its options say. Where several containers are captured together there is a hold before: in `network-lock` every task is seized
- * and nothing is dumped yet, and `dump` comes when that is so in every container (CRIU itself locks no network, see arguments.ts). Anything else fails the script, and CRIU undoes everything and sets the tree running: another word, end of
- * file (the agent died, its end of the pipe went with it), or the time limit (the agent was stopped or hangs).
- * `wait` begins the time limit anew: one of several may be held for as long as the memory of another takes.
+ * and nothing is dumped yet, and `dump` comes when that is so in every container. Anything else fails the script, and CRIU undoes everything
+ * and sets the tree running: another word, end of file (the agent died, its end of the pipe went with it), or the time limit (the agent was stopped or hangs).
+ * `wait` begins the time limit anew: one of several may be held for as long as the memory of another takes, or a publish.
+ * After `committing` it is the other way round: an agent is about to make the end of the order known, and a death must decide nothing. From then
+ * on the script has the pipe open for writing itself, so end of file never comes, and any agent that finds CRIU's pid in the journal opens
+ * the pipe through /proc and says `end` or `run` (committed-hold.ts). Only where none comes for long does the source run on by itself.
  * CRIU closes every descriptor above 2 before it starts the script, but holds the pipes itself: they are opened again through its own
  * /proc entry, which for an unnamed pipe never waits for the other side, as a named one would. The builtin read takes no byte beyond its line,
- * where head would swallow the next word.
+ * where head would swallow the next word. From `committing` on nothing but builtins is needed: the agent's image may be gone by then.
  */
 export const holdScript = `#!/bin/sh
 case "$CRTOOLS_SCRIPT_ACTION" in
@@ -17,8 +20,20 @@ esac
 hear() { timeout -s KILL "$1" sh -c 'read -r word && echo "$word"' </proc/$PPID/fd/7; }
 echo "$notice" >/proc/$PPID/fd/8 || exit 1
 word=wait
+export word
 while [ "$word" = wait ]; do word=$(hear "$CRYOPOD_HOLD_LIMIT_SECONDS") || exit 1; done
-[ "$word" = "$expected" ]
+[ "$word" = "$expected" ] && exit 0
+[ "$word" = committing ] && [ "$notice" = held ] || exit 1
+exec 6>/proc/$PPID/fd/7
+exec timeout -s KILL "$CRYOPOD_COMMIT_LIMIT_SECONDS" sh -c '
+while :; do
+  case $word in
+  end) exit 0 ;;
+  run) exit 1 ;;
+  committing) echo committing >/proc/$1/fd/8 ;;
+  esac
+  read -r word </proc/$1/fd/7 || exit 1
+done' hold $PPID
 `;
 
 /**

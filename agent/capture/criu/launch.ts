@@ -42,6 +42,7 @@ export async function launch(request: {
   readonly outputFile: string;
   readonly lockFile: string;
   readonly holdLimitSeconds: number;
+  readonly commitLimitSeconds: number;
   readonly cgroup: Cgroup;
   readonly memoryPath: MemoryPath;
   /** It is one of several that are to stand still before any is dumped. */
@@ -56,6 +57,7 @@ export async function launch(request: {
         CRYOPOD_LOCK_FILE: request.lockFile,
         CRYOPOD_HOLD_LIMIT_SECONDS: String(request.holdLimitSeconds),
         CRYOPOD_TOGETHER: request.together ? 'yes' : '',
+        CRYOPOD_COMMIT_LIMIT_SECONDS: String(request.commitLimitSeconds),
       },
       channel: request.memoryPath === 'page-server',
     },
@@ -117,7 +119,7 @@ async function connect(child: Detached, procRoot: string, cgroup: Cgroup): Promi
     go: () => answer('go\n'),
     refuse: () => {
       if (!begun) child.hangUp();
-      answer('no\n');
+      answer('run\n');
     },
     pages: child.channel,
     ended,

@@ -13,6 +13,7 @@ import {
 } from './process-facts.ts';
 import { findRoom, sharedMemoryBytes } from './room.ts';
 import { readMounts, upperDirectoryOf, upperDirectoryProblem } from './source.ts';
+import { tcpBlockers } from './tcp-connections.ts';
 
 /** Observes the running source, judges, and estimates: freezes nothing, changes nothing. */
 export async function preflight(
@@ -22,7 +23,11 @@ export async function preflight(
   signal: AbortSignal,
 ): Promise<{ readonly blockers: readonly Blocker[]; readonly estimatedBytes: number }> {
   const facts = await observe(options, probe, request, signal);
-  return { blockers: findBlockers(facts), estimatedBytes: estimatedBytes(facts) };
+  const connections = await tcpBlockers(options, request, facts.processes, signal);
+  return {
+    blockers: [...findBlockers(facts), ...connections],
+    estimatedBytes: estimatedBytes(facts),
+  };
 }
 
 async function observe(

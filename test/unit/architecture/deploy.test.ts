@@ -57,9 +57,9 @@ describe('RBAC of the agent', () => {
     );
   });
 
-  it('never lets it make or delete a pod, run in one, or read a secret', () => {
+  it('lets it label a pod and end one, and never make one, run in one, or read a secret', () => {
     const pods = verbsOn(rules, 'pods').filter((verb) => !reading.includes(verb));
-    expect(new Set(pods)).toEqual(new Set(['patch']));
+    expect(new Set(pods)).toEqual(new Set(['patch', 'delete']));
     for (const resource of ['pods/exec', 'pods/attach', 'pods/ephemeralcontainers', 'secrets']) {
       expect(verbsOn(rules, resource)).toEqual([]);
     }

@@ -60,8 +60,8 @@ describe('what the agent may do', () => {
     expect(verbsOf('cryopod-agent', 'dynamocheckpoints')).toEqual([]);
   });
 
-  it('labels pods and writes a condition, and neither makes nor removes them', () => {
-    expect(verbsOf('cryopod-agent', 'pods')).toEqual(['get', 'list', 'patch', 'watch']);
+  it('labels pods, ends one that a snapshot ends, writes a condition, and makes none', () => {
+    expect(verbsOf('cryopod-agent', 'pods')).toEqual(['delete', 'get', 'list', 'patch', 'watch']);
     // One condition only: cryopod-agent-pods in deploy/admission.
     expect(verbsOf('cryopod-agent', 'pods/status')).toEqual(['patch']);
     for (const resource of ['pods/exec', 'jobs', 'secrets', 'nodes']) {

@@ -1,57 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decide, type Phase, phaseOf, phases } from '../../../../agent/order/decide.ts';
 import type { Observed } from '../../../../agent/order/observed.ts';
-import {
-  type PodSnapshotContent,
-  parsePodSnapshotContent,
-} from '../../../../core/api/pod-snapshot-content.ts';
-
-function content(change: Record<string, unknown> = {}, spec = {}, status = {}): PodSnapshotContent {
-  const parsed = parsePodSnapshotContent({
-    metadata: { name: 'podsnapshotcontent-1', uid: 'uid-1', generation: 1, ...change },
-    spec: {
-      snapshotRef: { namespace: 'default', name: 'one', uid: 's-1' },
-      source: { nodeName: 'node-a', podRef: { name: 'p', uid: 'p-1', containers: ['main'] } },
-      ...spec,
-    },
-    status,
-  });
-  if (!parsed.ok) throw new Error(parsed.message);
-  return parsed.value;
-}
-
-const isTrue = (type: string, reason: string) => ({
-  conditions: [{ type, status: 'True', reason, message: 'm', lastTransitionTime: '' }],
-});
-
-const base: Observed = {
-  content: content(),
-  mine: true,
-  refusals: [],
-  gate: 'passed',
-  source: { state: 'ready' },
-  turn: { state: 'granted' },
-  lease: { state: 'held', takeoverUnannounced: false },
-  work: { state: 'none' },
-  intent: undefined,
-  labelled: false,
-  unfinished: false,
-  deadlineLeftMilliseconds: 60_000,
-  note: undefined,
-};
-
-const cancelled = content({}, { cancel: true });
-const running = {
-  state: 'running',
-  stage: 'Freezing',
-  cancelling: false,
-  progress: undefined,
-} as const;
-const open = (step: 'staging' | 'dumping' | 'dumped' | 'publishing' | 'published') => ({
-  step,
-  attempt: 1,
-  settled: false,
-});
+import { base, cancelled, content, isTrue, open, running } from './support/observation.ts';
 
 /** Name of the case, what was observed, its phase, and the actions without the pauses. */
 const cases: readonly (readonly [string, Partial<Observed>, Phase, readonly string[]])[] = [
@@ -189,6 +139,12 @@ const cases: readonly (readonly [string, Partial<Observed>, Phase, readonly stri
     { intent: open('published'), content: cancelled },
     'Published',
     ['discardArtifact', 'reportFailed'],
+  ],
+  [
+    'a frozen source that waits for a decision',
+    { intent: open('committing'), hold: 'waits' },
+    'Committing',
+    ['reportReady'],
   ],
   [
     'an order that is Ready, still to be finished',

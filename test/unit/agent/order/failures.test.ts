@@ -45,19 +45,6 @@ describe('an order that cannot be carried out', () => {
     expect(message()).toContain('main');
   });
 
-  it('refuses all that is not served at once, before the pod is labelled', async () => {
-    await world.createContent(await world.createPod(), {
-      afterCapture: 'Terminate',
-      tcp: 'Refuse',
-    });
-    await expectEnd('PreflightFailed');
-    expect(message()).toContain('Terminate');
-    expect(message()).toContain('tcp');
-    const labelled = world.kube.writes.some((call) => call.verb === 'patch' && call.kind === 'Pod');
-    expect(labelled).toBe(false);
-    expect(world.node.dumps).toEqual([]);
-  });
-
   it('says that it waits for readiness, and fails as SourcePodGone when the pod goes', async () => {
     const uid = await world.createPod({ containerStatuses: [containerStatus({ ready: false })] });
     await world.createContent(uid);

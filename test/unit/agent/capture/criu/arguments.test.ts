@@ -35,6 +35,8 @@ const request: DumpArguments = {
   networkNamespaceInode: '4026532',
   mounts,
   memoryPath: 'files',
+  afterCapture: 'Resume',
+  tcp: 'Close',
 };
 
 test('the command line of a dump', () => {
@@ -43,7 +45,7 @@ test('the command line of a dump', () => {
     'dump --no-default-config --tree 42 --images-dir /staging/criu --log-file dump.log -v4 --root /proc/42/root ' +
       '--action-script /staging/hold --leave-running --external mnt[/dev]:/dev --external mnt[/dev/shm]:/dev/shm ' +
       '--external mnt[/proc/sys]:/proc/sys --external mnt[/data dir]:/data dir --external net[4026532]:extNetNs ' +
-      '--network-lock skip --manage-cgroups=ignore --tcp-close --file-locks --ext-unix-sk --link-remap --force-irmap ' +
+      '--network-lock skip --tcp-close --manage-cgroups=ignore --file-locks --ext-unix-sk --link-remap --force-irmap ' +
       '--evasive-devices --ghost-limit 64M',
   );
 });
@@ -56,5 +58,21 @@ test('a dump through the page server differs by the descriptor it is given, and 
     '--ps-socket',
     '3',
   ]);
-  expect(dumpOptions(mounts, '4026532').join(' ')).not.toContain('page-server');
+  expect(dumpOptions(mounts, '4026532', request).join(' ')).not.toContain('page-server');
 });
+
+test('a source that is to be ended is not left running', () => {
+  const argv = dumpArguments({ ...request, afterCapture: 'Terminate' });
+  expect(dumpArguments(request).filter((argument) => !argv.includes(argument))).toEqual([
+    '--leave-running',
+  ]);
+});
+
+test.each(['Established', 'Refuse'] as const)(
+  'tcp: %s saves connections and locks them meanwhile',
+  (tcp) => {
+    const argv = dumpArguments({ ...request, tcp }).join(' ');
+    expect(argv).toContain('--network-lock nftables --tcp-established');
+    expect(argv).not.toContain('--tcp-close');
+  },
+);

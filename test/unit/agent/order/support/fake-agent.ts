@@ -1,5 +1,4 @@
 import { nodeCaches } from '../../../../../agent/caches.ts';
-import type { CaptureBackend, RunningCapture } from '../../../../../agent/capture/backend.ts';
 import { checkRequest } from '../../../../../agent/capture/check-request.ts';
 import type { Journal } from '../../../../../agent/journal/journal.ts';
 import type { Artifacts, OrderDeps, Sources } from '../../../../../agent/order/deps.ts';
@@ -17,72 +16,11 @@ import { silentReflectorObserver } from '../../../../../runtime/reflector.ts';
 import { silentQueueObserver } from '../../../../../runtime/work-queue.ts';
 import { memoryJournal } from '../../../../support/memory-journal.ts';
 import type { MemoryKube } from '../../../../support/memory-kube.ts';
-import { type FakeNode, someDump } from './fake-node.ts';
+import { backendOf } from './fake-backend.ts';
+import type { FakeNode } from './fake-node.ts';
 import type { Mortal } from './mortal.ts';
 
 export const nodeName = 'node-a';
-
-/** A backend whose dumps go on in the node and outlive the agent. */
-function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
-  const { clock } = node;
-  return {
-    probe: async () => node.probe,
-    preflight: async () => ({ blockers: node.blockers, estimatedBytes: node.estimatedBytes }),
-    start: async (request, onProcesses) => {
-      if (!node.staging.has(request.stagingDirectory)) throw new Error('no staging directory');
-      const processes = request.containers.map(({ name, root }, index) => ({
-        container: name,
-        source: root,
-        criu: { pid: 9000 + 100 * node.dumps.length + index, startTicks: 1 },
-      }));
-      await onProcesses(processes);
-      const dump = await life.effect(() => node.beginDump(life.number, processes));
-      const cut = new AbortController();
-      const running: RunningCapture = {
-        held: () =>
-          life.wait(async () => {
-            const budget = (request.freezeBudgetSeconds ?? Number.POSITIVE_INFINITY) * 1000;
-            const half = Math.min(node.dumpMilliseconds, budget) / 2;
-            await sleep(clock, half, cut.signal);
-            request.onProgress?.(node.estimatedBytes / 2);
-            await sleep(clock, half, cut.signal);
-            if (budget < node.dumpMilliseconds) {
-              throw new Failure('terminal', 'FreezeBudgetExceeded', 'the freeze lasted too long');
-            }
-            if (node.dumpTrouble !== undefined) throw node.dumpTrouble;
-            for (const part of dump.parts) part.state = 'held';
-          }),
-        release: async (signal) => {
-          await life.effect(async () => {
-            signal.throwIfAborted();
-            await sleep(clock, node.holdMilliseconds, signal);
-            node.staging.set(request.stagingDirectory, [{ path: 'rootfs.tar', sizeBytes: 10 }]);
-          });
-          // An agent can die when it has told some to finish and others not.
-          for (const part of dump.parts) await life.effect(() => node.endPart(dump, part));
-          return someDump;
-        },
-        abort: (why) =>
-          life.effect(() => {
-            cut.abort(why);
-            node.endDump(dump);
-            if (!node.sourceAlive) throw new Error('the source does not run');
-          }),
-      };
-      return running;
-    },
-    settle: async (left, signal) => {
-      const known = left.processes.map(({ criu }) => criu?.pid);
-      const parts = node.dumps
-        .flatMap((dump) => dump.parts)
-        .filter((part) => known.includes(part.criu?.pid));
-      await life.wait(async () => {
-        while (parts.some((part) => part.state !== 'ended')) await sleep(clock, 50, signal);
-      });
-      return { sourceRuns: true };
-    },
-  };
-}
 
 function artifactsOf(node: FakeNode, life: Mortal): Artifacts {
   const trouble = (): void => {
@@ -99,6 +37,7 @@ function artifactsOf(node: FakeNode, life: Mortal): Artifacts {
       node.staging.get(request.stagingDirectory)?.push({ path: 'publish-work', sizeBytes: 1 });
       for (let part = 1; part <= 4; part += 1) {
         await life.wait(() => sleep(node.clock, node.publishMilliseconds / 4, signal));
+        if (node.publishTrouble !== undefined) throw node.publishTrouble;
         request.onProgress({ bytesDone: (bytesTotal / 4) * part, bytesTotal });
       }
       await life.effect(() => node.trace.add(life.number, 'blobs-durable'));
@@ -123,7 +62,13 @@ function artifactsOf(node: FakeNode, life: Mortal): Artifacts {
 const stagingOf = (node: FakeNode, life: Mortal): Staging => ({
   pathOf: (contentUID, attempt) => `/staging/${contentUID}-${attempt}`,
   create: (path) => life.effect(() => void node.staging.set(path, [])),
-  drop: (path) => life.effect(() => void node.staging.delete(path)),
+  drop: (path) =>
+    life.effect(() => {
+      node.staging.delete(path);
+      node.notes.delete(path);
+    }),
+  note: (path, text) => life.effect(() => void node.notes.set(path, text)),
+  noted: async (path) => node.notes.get(path),
   files: async (path) => node.staging.get(path) ?? [],
   list: async () => [...node.staging.keys()],
 });

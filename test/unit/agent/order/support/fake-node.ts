@@ -15,7 +15,7 @@ import { Trace } from './trace.ts';
 export type FakeDump = {
   readonly by: number;
   /** One CRIU for each container. */
-  readonly parts: (CaptureProcesses & { state: 'started' | 'held' | 'ended' })[];
+  readonly parts: (CaptureProcesses & { state: 'started' | 'held' | 'committed' | 'ended' })[];
 };
 
 const isOver = (dump: FakeDump): boolean => dump.parts.every((part) => part.state === 'ended');
@@ -26,6 +26,7 @@ export class FakeNode {
   readonly trace = new Trace();
   readonly journal = new Map<string, Intent>();
   readonly staging = new Map<string, StagedFile[]>();
+  readonly notes = new Map<string, string>();
   readonly references = new Map<string, Published>();
   readonly sentinels: {
     readonly container: string;
@@ -44,9 +45,13 @@ export class FakeNode {
   blockers: readonly Blocker[] = [];
   /** Thrown by the next calls of the store, one each. */
   readonly storeTrouble: Error[] = [];
+  /** Thrown by a publish that is going on. */
+  publishTrouble: Error | undefined;
   /** Makes CRIU fail before the hold with this error. */
   dumpTrouble: Error | undefined;
   bootID = 'boot-1';
+
+  readonly #whenEnded = new Map<FakeDump, (() => void)[]>();
 
   constructor(clock: FakeClock) {
     this.clock = clock;
@@ -75,16 +80,46 @@ export class FakeNode {
     if (part.state === 'ended') return;
     part.state = 'ended';
     if (isOver(dump)) this.trace.add(dump.by, 'dump-ended');
+    for (const told of this.#whenEnded.get(dump) ?? []) told();
   }
 
   endDump(dump: FakeDump): void {
     for (const part of dump.parts) this.endPart(dump, part);
   }
 
+  /** The dumps and parts that these processes are. */
+  partsOf(processes: readonly Pick<CaptureProcesses, 'criu'>[]) {
+    const known = processes.map(({ criu }) => criu?.pid);
+    return this.dumps.flatMap((dump) =>
+      dump.parts.filter((part) => known.includes(part.criu?.pid)).map((part) => ({ dump, part })),
+    );
+  }
+
+  whenEnded(dump: FakeDump, tell: () => void): void {
+    this.#whenEnded.set(dump, [...(this.#whenEnded.get(dump) ?? []), tell]);
+  }
+
+  /** From now on the death of its agent does not end it. */
+  commitPart(part: FakeDump['parts'][number]): boolean {
+    if (part.state === 'held') part.state = 'committed';
+    return part.state === 'committed';
+  }
+
+  /** CRIU ends the tree. */
+  endSource(by: number): void {
+    if (!this.sourceAlive) return;
+    this.sourceAlive = false;
+    this.trace.add(by, 'source-ended');
+  }
+
   /** The agent's pipes are closed: CRIU fails at the hold at the latest and undoes everything. */
   agentDied(by: number): void {
     for (const dump of this.dumps) {
-      if (dump.by === by) this.clock.after(this.dumpMilliseconds, () => this.endDump(dump));
+      if (dump.by !== by) continue;
+      for (const part of dump.parts) {
+        if (part.state === 'committed') continue;
+        this.clock.after(this.dumpMilliseconds, () => this.endPart(dump, part));
+      }
     }
   }
 }

@@ -8,7 +8,8 @@ export type Deed = {
     | 'reference'
     | 'ready'
     | 'failed'
-    | 'sentinel';
+    | 'sentinel'
+    | 'source-ended';
   readonly detail: string;
 };
 
@@ -26,6 +27,7 @@ export class Trace {
       ...this.#oneDumpPerOrder(),
       ...this.#durableBeforeReady(),
       ...this.#readyBeforeRelease(),
+      ...this.#endedOnlyIfReady(),
       ...this.#staleHolderWritesNothing(),
       ...this.#terminalIsFinal(),
     ];
@@ -63,6 +65,22 @@ export class Trace {
     return ready >= 0 && ready < sentinel
       ? []
       : ['ReadyBeforeRelease: snapshot-complete before Ready was stored'];
+  }
+
+  /** And only by the hold of the capture that became Ready: nothing ran on between the two. */
+  #endedOnlyIfReady(): readonly string[] {
+    const ended = this.#at('source-ended');
+    if (ended < 0) return [];
+    const before = this.deeds.slice(0, ended);
+    if (!before.some((deed) => deed.what === 'ready')) {
+      return ['FailureNeverKillsSource: the source was ended before Ready was stored'];
+    }
+    const lastDump = before.findLastIndex((deed) => deed.what === 'dump');
+    const ranOn = before.slice(lastDump).some((deed) => deed.what === 'dump-ended');
+    const published = before.findLastIndex((deed) => deed.what === 'reference');
+    return !ranOn && published > lastDump
+      ? []
+      : ['FailureNeverKillsSource: the source was ended with an artifact it had gone on from'];
   }
 
   /** The last one to have dumped, or anyone after it, may write; nobody that came before the newest writer. */

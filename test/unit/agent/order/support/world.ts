@@ -141,6 +141,10 @@ export class World {
     await this.kube.patch(this.#contentKey(name), '', { type: 'merge', body }, never);
   }
 
+  async patchContentStatus(body: RawObject, name = 'one'): Promise<void> {
+    await this.kube.patch(this.#contentKey(name), 'status', { type: 'merge', body }, never);
+  }
+
   async deleteContent(name = 'one'): Promise<void> {
     await this.kube.delete(this.#contentKey(name), {}, never);
   }

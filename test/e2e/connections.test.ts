@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findCondition, isTrue } from '../../core/api/conditions.ts';
+import type { Bed } from '../bed/bed.ts';
+import {
+  attachSharedBed,
+  createNamespace,
+  deleteNamespace,
+  logsOf,
+  readContent,
+  waitForEnd,
+} from './cluster.ts';
+import { snapshotOf, sourcePod } from './workloads.ts';
+
+const image = 'cryopod.dev/sample-python:dev';
+const port = 7777;
+
+/** Answers every line; the connection number tells whether a client has come again. */
+const server = `
+import socket, threading
+listener = socket.create_server(('', ${port}))
+def serve(connection, number):
+    for line in connection.makefile('rw'):
+        connection.sendall(f'connection {number} {line}'.encode())
+number = 0
+print('listening', flush=True)
+while True:
+    connection, _ = listener.accept()
+    number += 1
+    threading.Thread(target=serve, args=(connection, number), daemon=True).start()
+`;
+
+/** Asks over one connection as long as that lasts, and never makes another. */
+const client = (address: string): string => `
+import socket, time
+stream = socket.create_connection(('${address}', ${port}), timeout=30).makefile('rw')
+count = 0
+while True:
+    count += 1
+    stream.write(f'ask {count}\\n'); stream.flush()
+    print(stream.readline().strip(), flush=True)
+    time.sleep(0.1)
+`;
+
+describe('established TCP connections of a source', () => {
+  let bed: Bed;
+  let namespace: string;
+  let serverAddress = '';
+
+  const asked = (log: string): number => Number(/connection 1 ask (\d+)\s*$/.exec(log)?.[1] ?? 0);
+  const askedOf = async (name: string): Promise<number> =>
+    asked(await logsOf(bed, namespace, name).catch(() => ''));
+  const start = async (name: string, nodeName: string, script: string): Promise<void> => {
+    const command = ['python3', '-c', script];
+    await bed.apply(sourcePod({ name, namespace, image, nodeName, command }));
+  };
+  const expectAsking = async (name: string): Promise<void> => {
+    const before = await askedOf(name);
+    const more = async () => ((await askedOf(name)) > before + 2 ? true : undefined);
+    await bed.waitFor(`${name} to ask on over its first connection`, more, 30_000);
+  };
+
+  beforeAll(async () => {
+    bed = await attachSharedBed();
+    namespace = await createNamespace(bed, 'connections');
+    await start('server', 'node-b', server);
+    serverAddress = await bed.waitFor(
+      'the server to listen',
+      async () => {
+        if (!(await logsOf(bed, namespace, 'server').catch(() => '')).includes('listening')) return;
+        const path = ['-o', 'jsonpath={.status.podIP}'];
+        return (await bed.kubectl(['get', 'pod', 'server', '-n', namespace, ...path])) || undefined;
+      },
+      60_000,
+    );
+    await start('client', 'node-a', client(serverAddress));
+    await expectAsking('client');
+  });
+  afterAll(() => deleteNamespace(bed, namespace));
+
+  it('are listed and left alone when they are not to be lost (Refuse)', async () => {
+    const extra = { tcp: 'Refuse' };
+    await bed.apply(snapshotOf({ name: 'refuse', namespace, pod: 'client', extra }));
+    const { status } = await waitForEnd(bed, namespace, 'refuse', 60_000);
+    const failed = findCondition(status.conditions, 'Failed');
+    expect(failed?.reason, JSON.stringify(status)).toBe('PreflightFailed');
+    expect(failed?.message).toMatch(
+      new RegExp(`process \\d+ \\(python3[^)]*\\), descriptor \\d+.* ${serverAddress}:${port}`),
+    );
+    expect(status.sourceState).toBe('Untouched');
+    await expectAsking('client');
+  });
+
+  it('are saved, and go on in the source, when they are asked for (Established)', async () => {
+    const extra = { tcp: 'Established' };
+    await bed.apply(snapshotOf({ name: 'established', namespace, pod: 'client', extra }));
+    const ended = await waitForEnd(bed, namespace, 'established', 60_000);
+    expect(isTrue(ended.status.conditions, 'Ready'), JSON.stringify(ended.status)).toBe(true);
+    expect((await readContent(bed, ended.metadata.uid))?.spec.tcp).toBe('Established');
+    await expectAsking('client');
+    expect(await logsOf(bed, namespace, 'client')).not.toContain('connection 2');
+  });
+
+  it('go on in the source also when the copy is to have them closed (Close)', async () => {
+    await bed.apply(snapshotOf({ name: 'close', namespace, pod: 'client' }));
+    const ended = await waitForEnd(bed, namespace, 'close', 60_000);
+    expect(isTrue(ended.status.conditions, 'Ready'), JSON.stringify(ended.status)).toBe(true);
+    await expectAsking('client');
+  });
+});
