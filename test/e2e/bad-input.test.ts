@@ -146,23 +146,6 @@ describe('bad input', () => {
     expect((await failure('never-ready')).reason).toBe('SourcePodGone');
   });
 
-  it('options that are not served yet are refused before anything is touched', async () => {
-    await startCounter('terminate');
-    await bed.apply(
-      snapshotOf({
-        name: 'terminate',
-        namespace,
-        pod: 'terminate',
-        extra: { afterCapture: 'Terminate', tcp: 'Refuse' },
-      }),
-    );
-    const { reason, message } = await failure('terminate');
-    expect(reason).toBe('PreflightFailed');
-    expect(message).toContain('Terminate');
-    expect(message).toContain('tcp');
-    await expectCounting('terminate');
-  });
-
   it('an unusable criu fails with what criu is missing, and the source runs on', async () => {
     const node = bed.nodes[1] ?? '';
     await startCounter('no-criu', node);

@@ -8,6 +8,7 @@ export function sourcePod(options: {
   readonly nodeName?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly command?: readonly string[];
+  readonly readinessProbe?: object;
 }): string {
   const control = { name: 'snapshot-control', mountPath: '/snapshot-control', subPath: 'main' };
   return stringify({
@@ -25,6 +26,9 @@ export function sourcePod(options: {
           image: options.image,
           imagePullPolicy: 'Never',
           ...(options.command === undefined ? {} : { command: options.command }),
+          ...(options.readinessProbe === undefined
+            ? {}
+            : { readinessProbe: options.readinessProbe }),
           env: [
             { name: 'SNAPSHOT_CONTROL_DIR', value: '/snapshot-control' },
             ...Object.entries(options.environment ?? {}).map(([name, value]) => ({ name, value })),
