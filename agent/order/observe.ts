@@ -8,7 +8,7 @@ import type { LeaseView, Observed, StageNote } from './observed.ts';
 import { isBehind, type OrderRecord } from './record.ts';
 import { isSettled } from './settle.ts';
 import { type SourceView, viewSource } from './source-check.ts';
-import { podKeyOf, sourcePod } from './source-pod.ts';
+import { podKeyOf, priorityOf, sourcePod } from './source-pod.ts';
 import type { OrderState } from './state.ts';
 
 /** Everything about one order, as one frozen value. Reads; writes nothing but its own notes. */
@@ -23,6 +23,7 @@ export async function observe(
   const content = currentContent(state, record, uid);
   const intent = deps.journal.find(uid);
   const mine = content !== undefined && isMine(state, content);
+  const labelled = mine && isLabelled(state, content);
   return Object.freeze({
     content,
     mine,
@@ -31,14 +32,16 @@ export async function observe(
       record.gate === 'open' ? 'open' : 'pins' in record.gate ? ('passed' as const) : record.gate,
     source: mine ? await viewOf(state, record, content, signal) : undefined,
     turn: turns.view(uid),
+    heldBack: mine ? await heldBackOf(state, record, content) : undefined,
     lease: leaseOf(state, record),
     work: record.work?.view() ?? { state: 'none' as const },
     intent:
       intent === undefined
         ? undefined
         : { step: intent.step, attempt: intent.attempt, settled: isSettled(intent) },
-    labelled: mine && isLabelled(state, content),
-    unfinished: record.unfinished,
+    labelled,
+    // The label goes last: one that is still there without a journal means that the word before it may be owed too.
+    unfinished: record.unfinished || (deps.journalLost && labelled && isNewest(state, content)),
     deadlineLeftMilliseconds: content === undefined ? undefined : deadlineLeft(state, content),
     note: noteOf(state, record),
   });
@@ -117,6 +120,26 @@ function isLabelled(state: OrderState, content: PodSnapshotContent): boolean {
         other.metadata.deletionTimestamp === undefined &&
         !isTerminal(other.status),
     );
+}
+
+/** Only asked while nothing runs yet: what has begun is not stopped for the node's sake. */
+async function heldBackOf(
+  state: OrderState,
+  record: OrderRecord,
+  content: PodSnapshotContent,
+): Promise<string | undefined> {
+  if (record.work !== undefined || isTerminal(content.status)) return undefined;
+  return state.deps.heldBack(priorityOf(state.deps, content));
+}
+
+/** An order that ended before another one of the same pod began has nothing to say to it any more. */
+function isNewest(state: OrderState, content: PodSnapshotContent): boolean {
+  const since = ({ metadata }: PodSnapshotContent): number =>
+    Date.parse(metadata.creationTimestamp);
+  const podUID = content.spec.source.podRef?.uid;
+  return !state.deps.cache
+    .contents()
+    .some((other) => other.spec.source.podRef?.uid === podUID && since(other) > since(content));
 }
 
 /** Milliseconds to the deadline by the API server's clock and our monotonic one; undefined until the server has told the time. */

@@ -31,6 +31,7 @@ const base: Observed = {
   gate: 'passed',
   source: { state: 'ready' },
   turn: { state: 'granted' },
+  heldBack: undefined,
   lease: { state: 'held', takeoverUnannounced: false },
   work: { state: 'none' },
   intent: undefined,

@@ -5,6 +5,7 @@ import type { Journal } from '../../../../../agent/journal/journal.ts';
 import type { Artifacts, OrderDeps, Sources } from '../../../../../agent/order/deps.ts';
 import { type Orders, startOrders } from '../../../../../agent/order/orders.ts';
 import { recover } from '../../../../../agent/order/recovery.ts';
+import { Space } from '../../../../../agent/order/space.ts';
 import type { Staging } from '../../../../../agent/order/staging.ts';
 import { captureLeaseName } from '../../../../../core/api/names.ts';
 import { type Clock, sleep } from '../../../../../core/clock.ts';
@@ -17,9 +18,10 @@ import { silentReflectorObserver } from '../../../../../runtime/reflector.ts';
 import { silentQueueObserver } from '../../../../../runtime/work-queue.ts';
 import { memoryJournal } from '../../../../support/memory-journal.ts';
 import type { MemoryKube } from '../../../../support/memory-kube.ts';
-import { type FakeNode, someDump } from './fake-node.ts';
+import { type FakeNode, isOver, someDump } from './fake-node.ts';
 import type { Mortal } from './mortal.ts';
 
+const never = new AbortController().signal;
 export const nodeName = 'node-a';
 
 /** A backend whose dumps go on in the node and outlive the agent. */
@@ -36,7 +38,10 @@ function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
         criu: { pid: 9000 + 100 * node.dumps.length + index, startTicks: 1 },
       }));
       await onProcesses(processes);
-      const dump = await life.effect(() => node.beginDump(life.number, processes));
+      const { stagingDirectory } = request;
+      const dump = await life.effect(() =>
+        node.beginDump(life.number, stagingDirectory, processes),
+      );
       const cut = new AbortController();
       const running: RunningCapture = {
         held: () =>
@@ -63,8 +68,9 @@ function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
           return someDump;
         },
         abort: (why) =>
-          life.effect(() => {
+          life.effect(async () => {
             cut.abort(why);
+            if (node.abortMilliseconds > 0) await sleep(clock, node.abortMilliseconds, never);
             node.endDump(dump);
             if (!node.sourceAlive) throw new Error('the source does not run');
           }),
@@ -81,6 +87,13 @@ function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
       });
       return { sourceRuns: true };
     },
+    findLeft: async (stagingDirectories) =>
+      stagingDirectories.map((stagingDirectory) => ({
+        stagingDirectory,
+        processes: node.dumps
+          .filter((dump) => dump.stagingDirectory === stagingDirectory)
+          .flatMap(({ parts }) => parts),
+      })),
   };
 }
 
@@ -123,7 +136,12 @@ function artifactsOf(node: FakeNode, life: Mortal): Artifacts {
 const stagingOf = (node: FakeNode, life: Mortal): Staging => ({
   pathOf: (contentUID, attempt) => `/staging/${contentUID}-${attempt}`,
   create: (path) => life.effect(() => void node.staging.set(path, [])),
-  drop: (path) => life.effect(() => void node.staging.delete(path)),
+  drop: (path) =>
+    life.effect(() => {
+      const used = node.dumps.some((dump) => dump.stagingDirectory === path && !isOver(dump));
+      if (used) node.trace.add(life.number, 'dropped-in-use', path);
+      node.staging.delete(path);
+    }),
   files: async (path) => node.staging.get(path) ?? [],
   list: async () => [...node.staging.keys()],
 });
@@ -226,6 +244,8 @@ export async function startAgent(
     artifacts: artifactsOf(node, life),
     sources: sourcesOf(node, life),
     staging: stagingOf(node, life),
+    space: new Space(async () => node.rooms()),
+    heldBack: async (priority) => (priority < 0 ? node.pressure : undefined),
     lease: (content, leaseSignal) =>
       tryAcquire(
         shared,
@@ -248,14 +268,17 @@ export async function startAgent(
       published: () => {},
       ended: () => {},
       blocked: () => {},
+      leaseLost: () => {},
       violated: (invariant) => events.push(`violated ${invariant}`),
     },
     nodeFacts: { name: nodeName },
+    journalLost: node.journalLost,
     bootID: node.bootID,
   };
   await recover(deps, signal);
   const orders = startOrders(deps, {
     dumps: 1,
+    publishes: node.parallelPublishes,
     queueObserver: silentQueueObserver,
     ended: () => {},
   });
