@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { agentLeaseName, apiVersion, captureLeaseName } from '../core/api/names.ts';
 import type { PodSnapshotContent } from '../core/api/pod-snapshot-content.ts';
-import { sleep, systemClock } from '../core/clock.ts';
-import { errorText, isFailure } from '../core/failure.ts';
+import { systemClock } from '../core/clock.ts';
+import { errorText } from '../core/failure.ts';
 import { createEventRecorder } from '../runtime/events.ts';
 import { keepHeartbeat } from '../runtime/heartbeat.ts';
 import type { ConnectedKube } from '../runtime/kube.ts';
@@ -15,32 +14,20 @@ import {
 import { type LeaseDeps, tryAcquire } from '../runtime/lease-lock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import { agentMetrics } from './agent-metrics.ts';
 import { nodeCaches } from './caches.ts';
 import { checkRequest } from './capture/check-request.ts';
-import { criuBackend } from './capture/criu/backend.ts';
 import type { AgentConfig } from './config.ts';
-import type { Journal } from './journal/journal.ts';
-import { openSqliteJournal } from './journal/sqlite.ts';
+import { localParts } from './local-parts.ts';
+import { openJournal, tellDamage } from './open-journal.ts';
 import type { OrderDeps } from './order/deps.ts';
-import { nodeSources } from './order/node-sources.ts';
-import { orderMetrics, watchOrders } from './order/order-metrics.ts';
+import { orderMetrics, publishedBytes, watchOrders } from './order/order-metrics.ts';
 import { type Orders, startOrders } from './order/orders.ts';
 import { recover } from './order/recovery.ts';
-import { nodeFactsOf, readBootID } from './order/source-facts.ts';
-import { directoryStaging } from './order/staging.ts';
-import { storeArtifacts } from './order/store-artifacts.ts';
 import { restoreParts } from './restore/compose.ts';
 import { startRestores } from './restore/restores.ts';
-import { dirStore } from './store/dir/dir-store.ts';
-import type { SnapshotStore } from './store/store.ts';
+import { keepSwept } from './sweeper.ts';
 
-/** The agent's procfs. Its pod has hostPID, so it shows the node's processes. */
-const procRoot = '/proc';
-/** A hold that has heard nothing for so long ends by itself, whatever became of the agent. */
-const holdLimitSeconds = 600;
-/** One that waits for a decision gives up after this long without any: nobody is left who could give one. */
-const commitLimitSeconds = 24 * 3600;
-const journalPauseMilliseconds = 2000;
 /** Of the pod's grace period of 30 s, what the orders may use; the rest is for leases and events. */
 const stopGraceMilliseconds = 22_000;
 const flushMilliseconds = 2000;
@@ -56,11 +43,14 @@ export async function runAgent(
   signal: AbortSignal,
 ): Promise<void> {
   const { kube, log, metrics } = deps;
+  const figures = agentMetrics(metrics.registry);
   progress.waitingFor = 'the journal';
-  const journal = await openJournal(config, log, signal);
+  const { stateDirectory } = config;
+  const { journal, damage } = await openJournal(stateDirectory, systemClock, log, signal);
   try {
     const leases: LeaseDeps = { kube, clock: systemClock, random: Math.random, log };
     const holder = `${config.podName}-${randomUUID().slice(0, 8)}`;
+    const deadHolders = journal.succeed(holder);
     const events = createEventRecorder({
       ...{ kube, clock: systemClock, log, instance: config.podName },
       controller: 'cryopod-agent',
@@ -77,11 +67,15 @@ export async function runAgent(
     });
     metrics.watchReflector('PodSnapshotContent', caches.contents);
     metrics.watchReflector('Pod', caches.pods);
-    const parts = await localParts(config);
-    const { store, ...local } = parts;
+    if (damage !== undefined) {
+      figures.journalSetAside();
+      tellDamage(events.record, config.nodeName, damage);
+    }
+    const { store, ...local } = await localParts(config, log, publishedBytes(metrics));
     const orderDeps: OrderDeps = {
       ...{ ...local, kube, journal, log, nodeName: config.nodeName, cache: caches.orders },
-      lease: contentLease(config, leases, holder, journal.succeed(holder)),
+      journalLost: damage !== undefined,
+      lease: contentLease(config, leases, holder, deadHolders),
       refusals: (content) => checkRequest(content.spec).map((blocker) => blocker.message),
       clock: systemClock,
       random: Math.random,
@@ -92,10 +86,11 @@ export async function runAgent(
     await recover(orderDeps, signal);
     const orders: Orders = startOrders(orderDeps, {
       dumps: config.parallelDumps,
+      publishes: config.parallelPublishes,
       queueObserver: metrics.queueObserver('order'),
       ended: metrics.reconcileEnded('order'),
     });
-    watchOrders(metrics, orders);
+    watchOrders(metrics, orders, local.space);
     const restores = startRestores(
       await restoreParts(config, store, {
         ...{ kube, log, pod: caches.orders.pod, announce: events.record },
@@ -113,11 +108,16 @@ export async function runAgent(
     progress.waitingFor = undefined;
     log.info({ node: config.nodeName, holder }, 'the agent takes orders');
     reportProbe(orderDeps, signal);
+    const sweeping = keepSwept(
+      { leases, store, metrics: figures },
+      { ...sweepOptions(config), holder, deadHolders },
+      signal,
+    );
     // Only now: the heartbeat tells the controller that orders for this node are carried out.
     await keepHeartbeat(leases, heartbeatRequest(config, holder), signal);
     progress.waitingFor = 'the end';
     await Promise.all([orders.stop(stopGraceMilliseconds), restores.stop(stopGraceMilliseconds)]);
-    await Promise.all(running);
+    await Promise.all([...running, sweeping]);
     await events.flush(AbortSignal.timeout(flushMilliseconds));
     log.info('every order is at rest');
   } catch (error) {
@@ -127,51 +127,6 @@ export async function runAgent(
   } finally {
     journal.close();
   }
-}
-
-/** The journal is one process's: while a predecessor is still ending, this one waits. */
-async function openJournal(config: AgentConfig, log: Log, signal: AbortSignal): Promise<Journal> {
-  for (;;) {
-    try {
-      return openSqliteJournal(join(config.stateDirectory, 'journal.db'), (message, file) =>
-        log.warn({ file }, message),
-      );
-    } catch (error) {
-      if (!isFailure(error, 'retry')) throw error;
-      log.warn({ error: errorText(error) }, 'the journal is not free yet');
-      await sleep(systemClock, journalPauseMilliseconds, signal);
-    }
-  }
-}
-
-/** Everything that works on this machine alone. */
-async function localParts(config: AgentConfig): Promise<
-  Pick<OrderDeps, 'backend' | 'artifacts' | 'sources' | 'staging' | 'nodeFacts' | 'bootID'> & {
-    readonly store: SnapshotStore;
-  }
-> {
-  const { hostRoot, kubeletDirectory, cgroupRoot, runtimeRoots, criuPath } = config;
-  const nodeFacts = nodeFactsOf(config.nodeName);
-  const store = dirStore(config.storeDirectory);
-  return {
-    store,
-    backend: criuBackend({
-      ...{ criuPath, procRoot, hostRoot, cgroupRoot, runtimeRoots, kubeletDirectory },
-      memoryPath: config.memoryPath,
-      ...{
-        holdLimitSeconds,
-        commitLimitSeconds,
-        clock: systemClock,
-        storeDirectory: config.storeDirectory,
-      },
-      lockDirectory: join(config.stateDirectory, 'locks'),
-    }),
-    artifacts: storeArtifacts(store, nodeFacts),
-    sources: nodeSources({ procRoot, hostRoot, kubeletDirectory }),
-    staging: directoryStaging(join(config.stateDirectory, 'staging')),
-    nodeFacts,
-    bootID: await readBootID(),
-  };
 }
 
 /** One attempt at the Lease of a content; what it saw is kept between attempts, so that a dead holder's runs out. */
@@ -196,6 +151,12 @@ function contentLease(
     return tryAcquire(leases, request, sightings, signal);
   };
 }
+
+const sweepOptions = ({ namespace, sweepEverySeconds, sweepGraceSeconds }: AgentConfig) => ({
+  namespace,
+  everyMilliseconds: sweepEverySeconds * 1000,
+  graceMilliseconds: sweepGraceSeconds * 1000,
+});
 
 const heartbeatRequest = (config: AgentConfig, holder: string): LeaseRequest => ({
   namespace: config.namespace,

@@ -27,6 +27,11 @@ const environmentSchema = z.object({
   CRYOPOD_MEMORY_PATH: z.enum(['files', 'page-server']).default('files'),
   CRYOPOD_RESTORE_TOOLS: directory.default('/usr/libexec/cryopod'),
   CRYOPOD_PARALLEL_DUMPS: z.coerce.number().int().min(1).max(64).default(1),
+  CRYOPOD_PARALLEL_PUBLISHES: z.coerce.number().int().min(1).max(64).default(2),
+  CRYOPOD_LOW_PRIORITY_BELOW: z.coerce.number().int().default(0),
+  CRYOPOD_LIMITS_DIRECTORY: directory.default('/etc/cryopod/limits'),
+  CRYOPOD_SWEEP_EVERY_SECONDS: z.coerce.number().int().min(1).max(604_800).default(86_400),
+  CRYOPOD_SWEEP_GRACE_SECONDS: z.coerce.number().int().min(60).max(31_536_000).default(86_400),
 });
 
 /** What an agent is told by its environment. Directories as the node names them, except those of the agent's own mounts. */
@@ -50,8 +55,16 @@ export type AgentConfig = {
   /** What restores run inside placeholders: `enter` and `bundle/`. Part of the image. */
   readonly restoreToolsDirectory: string;
   readonly parallelDumps: number;
+  readonly parallelPublishes: number;
+  /** Captures of pods with a lower priority than this wait while the node is under pressure. */
+  readonly lowPriorityBelow: number;
+  /** Files that are read again while the agent runs (limits.ts). */
+  readonly limitsDirectory: string;
   /** Whether CRIU writes memory itself, or hands it to the agent's page server. */
   readonly memoryPath: 'files' | 'page-server';
+  readonly sweepEverySeconds: number;
+  /** How long a blob that nothing names is left alone: longer than any publish takes. */
+  readonly sweepGraceSeconds: number;
 };
 
 /** Environment to config. An empty variable counts as absent. Throws Failure 'terminal' naming each variable that is wrong. */
@@ -80,6 +93,11 @@ export function parseConfig(environment: NodeJS.ProcessEnv): AgentConfig {
     restoreToolsDirectory: data.CRYOPOD_RESTORE_TOOLS,
     parallelDumps: data.CRYOPOD_PARALLEL_DUMPS,
     memoryPath: data.CRYOPOD_MEMORY_PATH,
+    parallelPublishes: data.CRYOPOD_PARALLEL_PUBLISHES,
+    lowPriorityBelow: data.CRYOPOD_LOW_PRIORITY_BELOW,
+    limitsDirectory: data.CRYOPOD_LIMITS_DIRECTORY,
+    sweepEverySeconds: data.CRYOPOD_SWEEP_EVERY_SECONDS,
+    sweepGraceSeconds: data.CRYOPOD_SWEEP_GRACE_SECONDS,
   };
 }
 
@@ -100,5 +118,10 @@ export const usage = `cryopod agent: captures the pods of one node. All settings
   CRYOPOD_METRICS_PORT       /metrics (default 8080)
   CRYOPOD_RESTORE_TOOLS      enter and bundle/ (default /usr/libexec/cryopod)
   CRYOPOD_PARALLEL_DUMPS     dumps at a time on this node (default 1)
+  CRYOPOD_PARALLEL_PUBLISHES publishes at a time on this node (default 2)
+  CRYOPOD_LOW_PRIORITY_BELOW pods with a lower priority wait while the node is under pressure (default 0)
+  CRYOPOD_LIMITS_DIRECTORY   holds publish-bytes-per-second, read again while the agent runs (default /etc/cryopod/limits)
   CRYOPOD_MEMORY_PATH        who writes memory: files (CRIU itself) or page-server (default files)
+  CRYOPOD_SWEEP_EVERY_SECONDS  how often the store is swept (default 86400)
+  CRYOPOD_SWEEP_GRACE_SECONDS  age at which what no snapshot needs is deleted (default 86400)
 `;

@@ -1,10 +1,9 @@
 import { promisify } from 'node:util';
-import { constants, zstdCompress, zstdCompressSync, zstdDecompress } from 'node:zlib';
+import { constants, zstdCompressSync, zstdDecompress } from 'node:zlib';
 import { corruptBlob, digestForPut } from '../store/digest.ts';
 import type { Digest } from '../store/store.ts';
 import type { Chunk } from './config.ts';
 
-const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
 
 /** Where pages files are cut. A multiple of every page size, and small enough for a handful in memory. */
@@ -27,12 +26,16 @@ export type EncodedChunk =
 
 const zeros = Buffer.alloc(chunkBytes);
 
-/** For a chunk that is put next, unchanged: zeros are only recorded; the rest is pressed where that pays. `bytes` may be `raw` itself. At most `chunkBytes` long. */
-export async function encodeChunk(raw: Buffer): Promise<EncodedChunk> {
+/**
+ * For a chunk that is put next, unchanged: zeros are only recorded; the rest is pressed where that pays. `bytes` may be `raw` itself. At most
+ * `chunkBytes` long. Works on the calling thread: a publish that is done again must find its own blobs, and zlib's calls that wait and those that
+ * do not make frames that differ by a byte.
+ */
+export function encodeChunk(raw: Buffer): EncodedChunk {
   const sizeBytes = raw.byteLength;
   if (raw.equals(zeros.subarray(0, sizeBytes))) return { chunk: { encoding: 'zero', sizeBytes } };
   if (samplePays(raw)) {
-    const pressed = await compress(raw, zstdOptions);
+    const pressed = zstdCompressSync(raw, zstdOptions);
     if (pressed.byteLength < sizeBytes * worthwhileShare) return stored('zstd', pressed, sizeBytes);
   }
   return stored('raw', raw, sizeBytes);

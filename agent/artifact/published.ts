@@ -2,10 +2,11 @@ import type { Digest } from '../store/store.ts';
 import type { ArtifactConfig } from './config.ts';
 import { blobsOf, type Manifest } from './manifest.ts';
 
-/** An artifact whose reference stands. `storedBytes`: of all its blobs, each counted once, whoever else shares them. */
+/** An artifact whose reference stands. `memoryBytes`: of the pages in it, zeros too; `storedBytes`: of all its blobs, each counted once, whoever else shares them. */
 export type PublishedArtifact = {
   readonly digest: Digest;
   readonly sizeBytes: number;
+  readonly memoryBytes: number;
   readonly storedBytes: number;
   readonly manifest: Manifest;
 };
@@ -18,5 +19,8 @@ export function publishedArtifact(
   config: ArtifactConfig,
 ): PublishedArtifact {
   const storedBytes = blobsOf(manifest).reduce((sum, blob) => sum + blob.size, size);
-  return { digest, sizeBytes: config.totals.sizeBytes, storedBytes, manifest };
+  const memoryBytes = config.containers
+    .flatMap((container) => container.memory)
+    .reduce((sum, file) => sum + file.sizeBytes, 0);
+  return { digest, sizeBytes: config.totals.sizeBytes, memoryBytes, storedBytes, manifest };
 }

@@ -4,12 +4,10 @@ import { join } from 'node:path';
 import { Failure } from '../../core/failure.ts';
 import { inParallel } from './bounded.ts';
 import { chunkBytes, encodeChunk } from './chunk.ts';
+import { openEncoder, parallelChunks } from './chunk-encoder.ts';
 import type { Chunk, MemoryFile } from './config.ts';
 import type { ImageFile } from './criu-layer.ts';
 import type { PublishWork } from './publish-work.ts';
-
-/** Chunks on their way at once. Each holds 4 MiB raw and up to as much compressed, so this is also the bound on memory. */
-const parallelChunks = 4;
 
 type Piece = { readonly file: number; readonly index: number; readonly sizeBytes: number };
 
@@ -22,25 +20,28 @@ export async function storeMemory(
   signal: AbortSignal,
 ): Promise<MemoryFile[]> {
   const chunks: Chunk[][] = files.map(() => []);
-  const buffers = Array.from({ length: parallelChunks }, () => Buffer.allocUnsafeSlow(chunkBytes));
   const handles: FileHandle[] = [];
+  await using encoder = openEncoder(files.reduce((sum, file) => sum + file.sizeBytes, 0));
   try {
     for (const { name } of files) handles.push(await openPages(directory, name));
-    await inParallel(parallelChunks, piecesOf(files), signal, async (piece, slot, stop) => {
+    await inParallel(parallelChunks, piecesOf(files), signal, async (piece, _slot, stop) => {
       const handle = handles[piece.file];
       const list = chunks[piece.file];
       const name = files[piece.file]?.name ?? '';
-      const buffer = buffers[slot]?.subarray(0, piece.sizeBytes);
-      if (handle === undefined || list === undefined || buffer === undefined) return;
-      await readPiece(handle, name, piece, buffer);
-      const encoded = await encodeChunk(buffer);
-      if ('bytes' in encoded) {
-        const again = () => encodeAgain(directory, name, piece);
-        const { digest, bytes } = encoded;
-        await work.put(digest, bytes.byteLength, bytes, again, stop);
-      }
-      list[piece.index] = encoded.chunk;
-      onBytes(piece.sizeBytes);
+      if (handle === undefined || list === undefined) return;
+      await encoder.encode(
+        piece.sizeBytes,
+        (into) => readPiece(handle, name, piece, into),
+        async (encoded) => {
+          if ('bytes' in encoded) {
+            const again = () => encodeAgain(directory, name, piece);
+            const { digest, bytes } = encoded;
+            await work.put(digest, bytes.byteLength, bytes, again, stop);
+          }
+          list[piece.index] = encoded.chunk;
+          onBytes(piece.sizeBytes);
+        },
+      );
     });
   } finally {
     for (const handle of handles) await handle.close();
@@ -86,7 +87,7 @@ async function encodeAgain(directory: string, name: string, piece: Piece): Promi
   try {
     const buffer = Buffer.allocUnsafeSlow(piece.sizeBytes);
     await readPiece(handle, name, piece, buffer);
-    const encoded = await encodeChunk(buffer);
+    const encoded = encodeChunk(buffer);
     return 'bytes' in encoded ? encoded.bytes : buffer;
   } finally {
     await handle.close();

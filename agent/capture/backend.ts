@@ -137,7 +137,14 @@ export interface CaptureBackend {
     decision: 'end' | 'run',
     signal: AbortSignal,
   ): Promise<{ readonly sourceRuns: boolean }>;
+  /** What captures that no journal knows have left of processes, by their staging directories. Looks; changes nothing. */
+  findLeft(stagingDirectories: readonly string[]): Promise<readonly LeftCapture[]>;
 }
+
+/** A capture of an agent that is gone, as the world shows it: what still works on it, and what it was to freeze. */
+export type LeftCapture = Parameters<CaptureBackend['settle']>[0] & {
+  readonly stagingDirectory: string;
+};
 
 /** One capture: which containers of one pod, all in one freeze; where to put the bytes. */
 export type CaptureRequest = {

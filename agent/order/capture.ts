@@ -4,6 +4,7 @@ import { type FromPod, factsAtStart, intentOf, requestOf } from './begin.ts';
 import type { OrderDeps } from './deps.ts';
 import { dump, type Prepared } from './dump.ts';
 import type { CaptureFacts } from './facts.ts';
+import { reserveRoom } from './reserve.ts';
 import { confirmLease, withStoreRetries } from './store-retry.ts';
 import {
   failedEnd,
@@ -58,6 +59,7 @@ async function prepare(
     const message = blockers.map((blocker) => `${blocker.check}: ${blocker.message}`).join('; ');
     throw new Failure('terminal', 'PreflightFailed', message);
   }
+  await reserveRoom(deps, order.content.metadata.uid, estimatedBytes, hooks);
   const adopted = await withStoreRetries(deps, stop, () => prepareStore(deps, order, from, stop));
   if (!order.lease.current()) await confirmLease(deps, order.lease, stop);
   stop.throwIfAborted();

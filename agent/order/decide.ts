@@ -13,6 +13,9 @@ export const maximumAttempts = 3;
 /** A stage is written only once it has lasted this long: quick orders cost no stage writes. */
 export const quietMilliseconds = 1500;
 
+/** The kernel's averages are over 10 s. */
+const heldBackMilliseconds = 5000;
+
 /** Stage and progress are written at most this often for one order. */
 export const reportEveryMilliseconds = 2000;
 
@@ -202,7 +205,8 @@ function working(o: Case): readonly Action[] {
   if (o.work.state !== 'running') return [];
   const stop = stopOf(o);
   if (stop !== undefined) return stopWork(o, stop.reason, stop.message);
-  const { stage, progress } = o.work;
+  const { stage, progress, waitsFor } = o.work;
+  if (waitsFor !== undefined) return show(o, stage, 'Queued', waitsFor, progress);
   const held = stage === 'Publishing' && o.content.spec.afterCapture === 'Terminate';
   return show(o, stage, stage, held ? heldMessage : messages[stage], progress);
 }
@@ -224,6 +228,11 @@ function capturable(o: Case): readonly Action[] {
   }
   // Who has to wait for the lease must not keep others from the turn meanwhile.
   if (o.lease.state === 'elsewhere' && o.lease.againMilliseconds > 0) return withLease(o, []);
+  if (o.heldBack !== undefined) {
+    // Whoever may go on must not wait behind one who may not.
+    const wait = [{ do: 'yieldTurn' } as const, again(heldBackMilliseconds)];
+    return [...wait, ...show(o, 'Queued', 'Queued', o.heldBack, undefined)];
+  }
   if (o.turn.state === 'none') return [{ do: 'queue' }, again(0)];
   if (o.turn.state === 'queued') {
     const { place, limit } = o.turn;

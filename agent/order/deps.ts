@@ -8,6 +8,8 @@ import type { CaptureBackend, DumpResult, SourceContainer } from '../capture/bac
 import type { Journal } from '../journal/journal.ts';
 import type { ReferenceKey } from '../store/store.ts';
 import type { CaptureFacts, Published } from './facts.ts';
+import type { HeldBack } from './held-back.ts';
+import type { Space } from './space.ts';
 import type { Staging } from './staging.ts';
 import type { NodeFacts } from './status.ts';
 
@@ -95,6 +97,7 @@ export interface OrderMetrics {
   ended(reason: string): void;
   blocked(check: string): void;
   violated(invariant: string): void;
+  leaseLost(): void;
 }
 
 /** Everything the order machine uses; built in main.ts only. */
@@ -102,10 +105,14 @@ export type OrderDeps = {
   readonly kube: Kube & ServerClock;
   readonly cache: OrderCache;
   readonly journal: Journal;
+  /** The journal was damaged and is a fresh one: what an earlier agent still owed is not in it. */
+  readonly journalLost: boolean;
   readonly backend: CaptureBackend;
   readonly artifacts: Artifacts;
   readonly sources: Sources;
   readonly staging: Staging;
+  readonly space: Space;
+  readonly heldBack: HeldBack;
   readonly lease: (content: PodSnapshotContent, signal: AbortSignal) => Promise<LeaseTry>;
   /** What a spec asks for that is not served, one sentence each. */
   readonly refusals: (content: PodSnapshotContent) => readonly string[];

@@ -83,7 +83,8 @@ export async function dump(
     hooks.thawed();
     deps.metrics.froze(result.freezeMilliseconds);
     deps.metrics.dumped(deps.clock.monotonicMilliseconds() - startedAt);
-    await noteDump(deps, uid, request.stagingDirectory, begun, result);
+    const facts = { ...begun, stageMilliseconds: hooks.spent() };
+    await noteDump(deps, uid, request.stagingDirectory, facts, result);
     return undefined;
   } catch (error) {
     const why = hooks.stop.aborted ? hooks.stop.reason : error;

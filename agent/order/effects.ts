@@ -20,8 +20,9 @@ import {
 } from './report.ts';
 import { settleIntent } from './settle.ts';
 import { nameContainers, targetContainers } from './source-check.ts';
-import { sourcePod } from './source-pod.ts';
+import { priorityOf, sourcePod } from './source-pod.ts';
 import type { OrderState } from './state.ts';
+import type { Claim } from './turn.ts';
 import { referenceKeyOf, type WorkOrder } from './work.ts';
 import { CaptureWork } from './worker.ts';
 
@@ -56,9 +57,9 @@ const effects: Effects = {
     const intent = state.deps.journal.find(uid);
     if (intent !== undefined) await settleIntent(state.deps, intent, signal);
   },
-  queue: ({ state, uid, content }) => {
-    const since = Date.parse(content.metadata.creationTimestamp) || 0;
-    state.turns.claim({ uid, since });
+  queue: ({ state, record, content }) => {
+    record.queuedAtMonotonic ??= state.deps.clock.monotonicMilliseconds();
+    state.turns.claim(claimOf(state, content));
   },
   yieldTurn: ({ state, uid }) => state.turns.yield(uid),
   takeLease: async ({ state, record, content, signal }) => {
@@ -80,7 +81,9 @@ const effects: Effects = {
     record.work?.cancel(new Failure('terminal', reason, message));
   },
   note: ({ state, record }, { stage, reason }) => {
-    record.note = { stage, reason, sinceMonotonic: state.deps.clock.monotonicMilliseconds() };
+    const now = state.deps.clock.monotonicMilliseconds();
+    if (stage === 'Queued') record.queuedAtMonotonic ??= now;
+    record.note = { stage, reason, sinceMonotonic: now };
   },
   reportStage: ({ state, record, content, signal }, shown) =>
     reportStage(state.deps, record, content, shown, signal),
@@ -126,10 +129,22 @@ const effects: Effects = {
   closeIntent: ({ state, uid }) => state.deps.journal.finish(uid),
   forget: ({ state, uid }) => {
     state.turns.yield(uid);
+    state.deps.space.release(uid);
     state.book.forget(uid);
   },
   again: () => {},
 };
+
+function queuedFor({ deps }: OrderState, record: OrderRecord): number {
+  const now = deps.clock.monotonicMilliseconds();
+  return Math.round(now - (record.queuedAtMonotonic ?? now));
+}
+
+const claimOf = ({ deps }: OrderState, content: PodSnapshotContent): Claim => ({
+  uid: content.metadata.uid,
+  priority: priorityOf(deps, content),
+  since: Date.parse(content.metadata.creationTimestamp) || 0,
+});
 
 async function startWork(scene: Play): Promise<void> {
   const { state, record, uid, signal } = scene;
@@ -153,6 +168,7 @@ async function startWork(scene: Play): Promise<void> {
     attempt: resumable
       ? (intent?.attempt ?? 1)
       : (intent?.attempt ?? content.status.attempts ?? 0) + 1,
+    spent: resumable ? (facts?.stageMilliseconds ?? {}) : { queued: queuedFor(state, record) },
     startedAt: facts?.startedAt ?? timestamp(deps.clock.wallMilliseconds()),
     from:
       pod === undefined
@@ -166,6 +182,8 @@ async function startWork(scene: Play): Promise<void> {
       enqueue(record.contentName);
     },
     thawed: () => turns.yield(uid),
+    publishTurns: state.publishTurns,
+    claim: claimOf(state, content),
   });
   record.work = work;
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { stageMillisecondsSchema } from '../../core/api/pod-snapshot.ts';
 import type { DumpResult } from '../capture/backend.ts';
 
 const dumpSchema: z.ZodType<DumpResult> = z.object({
@@ -56,6 +57,8 @@ const factsSchema = z.object({
     .object({ hostname: z.string().optional(), podIPs: z.array(z.string()) })
     .default({ podIPs: [] }),
   published: publishedSchema.optional(),
+  /** Time spent in each stage so far. */
+  stageMilliseconds: stageMillisecondsSchema.optional(),
   /** Where it differs from the dump's: of an artifact that was found standing, and of a source that stayed frozen after its dump. */
   freezeMilliseconds: z.number().optional(),
 });

@@ -13,7 +13,7 @@ import { isBehind, type OrderRecord } from './record.ts';
 import { readContent } from './report.ts';
 import { isSettled } from './settle.ts';
 import { type SourceView, viewSource } from './source-check.ts';
-import { podKeyOf, sourcePod } from './source-pod.ts';
+import { podKeyOf, priorityOf, sourcePod } from './source-pod.ts';
 import type { OrderState } from './state.ts';
 
 /** Everything about one order, as one frozen value. Reads; writes nothing but its own notes. */
@@ -32,6 +32,7 @@ export async function observe(
     ? await freshContent(state, record, uid, signal)
     : currentContent(state, record, uid);
   const mine = content !== undefined && isMine(state, content);
+  const labelled = mine && isLabelled(state, content);
   return Object.freeze({
     content,
     mine,
@@ -40,6 +41,7 @@ export async function observe(
       record.gate === 'open' ? 'open' : 'pins' in record.gate ? ('passed' as const) : record.gate,
     source: mine ? await viewOf(state, record, content, signal) : undefined,
     turn: turns.view(uid),
+    heldBack: mine ? await heldBackOf(state, record, content) : undefined,
     lease: leaseOf(state, record),
     work: record.work?.view() ?? { state: 'none' as const },
     intent:
@@ -47,8 +49,9 @@ export async function observe(
         ? undefined
         : { step: intent.step, attempt: intent.attempt, settled: isSettled(intent) },
     hold: committing ? await holdOf(deps, intent, signal) : 'ended',
-    labelled: mine && isLabelled(state, content),
-    unfinished: record.unfinished,
+    labelled,
+    // The label goes last: one that is still there without a journal means that the word before it may be owed too.
+    unfinished: record.unfinished || (deps.journalLost && labelled && isNewest(state, content)),
     deadlineLeftMilliseconds: content === undefined ? undefined : deadlineLeft(state, content),
     note: noteOf(state, record),
   });
@@ -156,6 +159,26 @@ function isLabelled(state: OrderState, content: PodSnapshotContent): boolean {
         other.metadata.deletionTimestamp === undefined &&
         !isTerminal(other.status),
     );
+}
+
+/** Only asked while nothing runs yet: what has begun is not stopped for the node's sake. */
+async function heldBackOf(
+  state: OrderState,
+  record: OrderRecord,
+  content: PodSnapshotContent,
+): Promise<string | undefined> {
+  if (record.work !== undefined || isTerminal(content.status)) return undefined;
+  return state.deps.heldBack(priorityOf(state.deps, content));
+}
+
+/** An order that ended before another one of the same pod began has nothing to say to it any more. */
+function isNewest(state: OrderState, content: PodSnapshotContent): boolean {
+  const since = ({ metadata }: PodSnapshotContent): number =>
+    Date.parse(metadata.creationTimestamp);
+  const podUID = content.spec.source.podRef?.uid;
+  return !state.deps.cache
+    .contents()
+    .some((other) => other.spec.source.podRef?.uid === podUID && since(other) > since(content));
 }
 
 /** Milliseconds to the deadline by the API server's clock and our monotonic one; undefined until the server has told the time. */

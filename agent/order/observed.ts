@@ -16,6 +16,8 @@ export type WorkView =
       readonly stage: WorkStage;
       readonly cancelling: boolean;
       readonly progress: Progress | undefined;
+      /** What the work itself waits for at the moment, a turn to publish or room; for people. */
+      readonly waitsFor?: string | undefined;
     }
   | ({ readonly state: 'failed'; readonly sourceState: SourceState } & Verdict);
 
@@ -56,6 +58,8 @@ export type Observed = {
   /** Undefined until the gate has been passed. */
   readonly source: SourceView | undefined;
   readonly turn: TurnView;
+  /** Why an order of so low a priority is to let the node's pods go first; undefined for no reason. Looked at only before the work. */
+  readonly heldBack: string | undefined;
   readonly lease: LeaseView;
   readonly work: WorkView;
   /** `settled`: nothing of it runs or lies about any more, only its attempt counts. */

@@ -1,5 +1,6 @@
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
-import { Failure } from '../../core/failure.ts';
+import { errorText, Failure } from '../../core/failure.ts';
+import { callWithin } from '../../runtime/call-within.ts';
 import {
   type Reconciler,
   type ReconcilerOptions,
@@ -7,8 +8,10 @@ import {
 } from '../../runtime/reconciler.ts';
 import type { WorkQueue } from '../../runtime/work-queue.ts';
 import type { OrderDeps } from './deps.ts';
+import { PublishTurns } from './publish-turns.ts';
 import { reconcileOrder } from './reconcile.ts';
-import { OrderBook } from './record.ts';
+import { OrderBook, type OrderRecord } from './record.ts';
+import { reserveAgain } from './reserve.ts';
 import { TurnQueue } from './turn.ts';
 import { shuttingDown } from './work.ts';
 
@@ -26,26 +29,31 @@ export type Orders = {
   /** For metrics. */
   readonly queue: WorkQueue;
   readonly waitingForTurn: () => number;
+  readonly waitingToPublish: () => number;
   /** Takes up nothing new, thaws what is frozen, leaves publishes resumable and gives the leases back. */
   readonly stop: (graceMilliseconds: number) => Promise<void>;
 };
 
-/** Starts it; nothing happens before something is enqueued. `dumps`: how many may run on the node at a time. */
+/** Starts it; nothing happens before something is enqueued. `dumps`, `publishes`: how many may run on the node at a time. */
 export function startOrders(
   deps: OrderDeps,
   options: {
     readonly dumps: number;
+    readonly publishes: number;
     readonly queueObserver: ReconcilerOptions['queueObserver'];
     readonly ended: ReconcilerOptions['ended'];
   },
 ): Orders {
   const book = new OrderBook();
   const enqueue = (contentName: string): void => reconciler.add(contentName);
-  const turns = new TurnQueue(options.dumps, (uid) => {
+  const changed = (uid: string): void => {
     const record = book.find(uid);
     if (record !== undefined) enqueue(record.contentName);
-  });
-  const state = { deps, book, turns, enqueue };
+  };
+  const turns = new TurnQueue(options.dumps, changed);
+  const publishTurns = new PublishTurns(options.publishes, changed);
+  const state = { deps, book, turns, publishTurns, enqueue };
+  reserveAgain(deps);
   const reconciler: Reconciler = runReconciler({
     name: 'order',
     slots: reconcileSlots,
@@ -71,7 +79,9 @@ export function startOrders(
     },
     queue: reconciler.queue,
     waitingForTurn: () => turns.depth,
+    waitingToPublish: () => publishTurns.depth,
     stop: async (graceMilliseconds) => {
+      const endsAt = deps.clock.monotonicMilliseconds() + graceMilliseconds;
       const why = new Failure('retry', shuttingDown, 'the agent is shutting down');
       const cancelAll = (): void => {
         for (const record of book.all()) record.work?.cancel(why);
@@ -80,8 +90,29 @@ export function startOrders(
       await reconciler.stop(graceMilliseconds);
       // A reconcile that was under way may have started one more.
       cancelAll();
-      await Promise.all(book.all().map((record) => record.work?.finished));
-      await Promise.all(book.all().map((record) => record.lease?.release()));
+      const left = Math.max(leastMilliseconds, endsAt - deps.clock.monotonicMilliseconds());
+      await Promise.all(book.all().map((record) => restWithin(deps, record, left)));
     },
   };
+}
+
+/** For work that was told to stop late, and for the release of its lease. */
+const leastMilliseconds = 1000;
+const never = new AbortController().signal;
+
+/**
+ * Waits for the end of an order's work, then gives its lease back. A lease whose work goes on is left to run out: nobody else may begin
+ * before that work has ended.
+ */
+async function restWithin(
+  deps: OrderDeps,
+  { work, lease, contentName }: OrderRecord,
+  milliseconds: number,
+): Promise<void> {
+  try {
+    if (work !== undefined) await callWithin(deps.clock, milliseconds, never, () => work.finished);
+    await lease?.release();
+  } catch (error) {
+    deps.log.error({ contentName, error: errorText(error) }, 'an order is not at rest in time');
+  }
 }

@@ -36,7 +36,8 @@ export async function publishHeld(
   await confirmLease(deps, order.lease, stop);
   stop.throwIfAborted();
   const freezeMilliseconds = dump.freezeMilliseconds + deps.clock.monotonicMilliseconds() - keptAt;
-  const known: CaptureFacts = { ...facts, published, freezeMilliseconds };
+  const stageMilliseconds = hooks.spent();
+  const known: CaptureFacts = { ...facts, published, freezeMilliseconds, stageMilliseconds };
   const intent = {
     ...journalled(deps, uid),
     step: 'committing',

@@ -31,6 +31,7 @@ export async function publish(
       const failure = lostStaging('the journal does not know the dump');
       return failedEnd(failure, 'CheckpointFailed', 'Running');
     }
+    await hooks.publishTurn();
     const startedAt = deps.clock.monotonicMilliseconds();
     deps.journal.update(uid, { step: 'publishing', fence: order.lease.fence });
     const published = await storeDump(deps, order, facts, intent.stagingDirectory, hooks);
@@ -41,7 +42,10 @@ export async function publish(
       return { end: 'interrupted' };
     }
     deps.metrics.published(deps.clock.monotonicMilliseconds() - startedAt);
-    deps.journal.update(uid, { step: 'published', facts: formatFacts({ ...facts, published }) });
+    deps.journal.update(uid, {
+      step: 'published',
+      facts: formatFacts({ ...facts, published, stageMilliseconds: hooks.spent() }),
+    });
     return { end: 'published' };
   } catch (error) {
     const failure = hooks.stop.aborted ? hooks.stop.reason : error;

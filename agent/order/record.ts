@@ -19,6 +19,8 @@ export type OrderRecord = {
     | { readonly stage: Stage; readonly reason: ProgressReason; readonly sinceMonotonic: number }
     | undefined;
   reportedAtMonotonic: number | undefined;
+  /** When the order began to wait for its turn. */
+  queuedAtMonotonic: number | undefined;
   /** The content as our last uncached read or write of it left it; counts until the cache has caught up. */
   written: PodSnapshotContent | undefined;
   /** We wrote the end of the order and owe what follows it. */
@@ -34,6 +36,7 @@ const freshRecord = (contentName: string): OrderRecord => ({
   work: undefined,
   note: undefined,
   reportedAtMonotonic: undefined,
+  queuedAtMonotonic: undefined,
   written: undefined,
   unfinished: false,
 });

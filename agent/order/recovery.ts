@@ -1,5 +1,6 @@
 import { sleep } from '../../core/clock.ts';
 import { errorText } from '../../core/failure.ts';
+import type { LeftCapture } from '../capture/backend.ts';
 import { parseIntent } from '../journal/row.ts';
 import type { OrderDeps } from './deps.ts';
 import { settleIntent } from './settle.ts';
@@ -8,11 +9,12 @@ import { settleIntent } from './settle.ts';
 const settleTries = 3;
 const settlePauseMilliseconds = 1000;
 
-type Deps = Pick<OrderDeps, 'backend' | 'journal' | 'staging' | 'log' | 'clock'>;
+type Deps = Pick<OrderDeps, 'backend' | 'journal' | 'staging' | 'log' | 'clock' | 'metrics'>;
 
 /**
  * What a starting agent does before anything else: every capture that a predecessor left is settled (its CRIU ended, its source running,
- * its staging dropped unless it can be published), and staging that no intent names is removed, or tells of one. Published and publishable orders are
+ * its staging dropped unless it can be published), first those that the journal knows, then those that only the world does, one of which a
+ * note may tell. Published and publishable orders are
  * picked up by their own rules afterwards.
  */
 export async function recover(deps: Deps, signal: AbortSignal): Promise<void> {
@@ -29,11 +31,39 @@ export async function recover(deps: Deps, signal: AbortSignal): Promise<void> {
       }
     }
   }
+  await settleUnknown(deps, signal);
+}
+
+/**
+ * Staging that no intent names, left by an agent whose journal was lost: its CRIU is waited for and its source set running before it is
+ * dropped. Where that cannot be done the directory stays: it is all that the next agent would know of it by.
+ */
+async function settleUnknown(deps: Deps, signal: AbortSignal): Promise<void> {
   const named = new Set(deps.journal.open().map((intent) => intent.stagingDirectory));
+  const found: string[] = [];
   for (const path of await deps.staging.list()) {
-    if (named.has(path) || (await foundAgain(deps, path))) continue;
-    deps.log.warn({ path }, 'removed a staging directory that no capture names');
-    await deps.staging.drop(path);
+    if (!named.has(path) && !(await foundAgain(deps, path))) found.push(path);
+  }
+  for (const left of await deps.backend.findLeft(found)) {
+    const { stagingDirectory } = left;
+    if (!(await settleLeft(deps, left, signal))) continue;
+    const fields = { path: stagingDirectory, processes: left.processes };
+    deps.log.warn(fields, 'removed a staging directory that no capture names');
+    await deps.staging.drop(stagingDirectory);
+  }
+}
+
+/** Whether nothing of the capture works any more and no source of it stands still. */
+async function settleLeft(deps: Deps, left: LeftCapture, signal: AbortSignal): Promise<boolean> {
+  try {
+    await deps.backend.settle(left, signal);
+    return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    deps.metrics.violated('NoFrozenOrphan');
+    const fields = { path: left.stagingDirectory, error: errorText(error) };
+    deps.log.error(fields, 'a capture that no journal knows could not be settled');
+    return false;
   }
 }
 

@@ -207,7 +207,9 @@ export async function reportFailed(
       if (isTerminal(fresh.status)) return undefined;
       await confirmed(record, signal);
       const now = deps.clock.wallMilliseconds();
-      return failedPatch(fresh, { ...end, attempts, startedAt }, deps.nodeName, now);
+      const stageMilliseconds = record.work?.spent();
+      const ended = { ...end, attempts, startedAt, stageMilliseconds };
+      return failedPatch(fresh, ended, deps.nodeName, now);
     },
     signal,
   );

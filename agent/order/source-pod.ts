@@ -39,3 +39,10 @@ export async function sourcePod(
   if (cached?.metadata.uid === content.spec.source.podRef?.uid) return cached;
   return readPod(deps, content, signal);
 }
+
+/** The source's priority as the API server resolved its PriorityClass; that of a pod without one where the cache has no such pod. */
+export function priorityOf(deps: Pick<OrderDeps, 'cache'>, content: PodSnapshotContent): number {
+  const { namespace, name } = podKeyOf(content);
+  const pod = deps.cache.pod(namespace, name);
+  return pod?.metadata.uid === content.spec.source.podRef?.uid ? (pod?.spec.priority ?? 0) : 0;
+}

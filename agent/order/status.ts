@@ -4,7 +4,7 @@ import {
   timestamp,
   withCondition,
 } from '../../core/api/conditions.ts';
-import type { Progress } from '../../core/api/pod-snapshot.ts';
+import type { Progress, StageMilliseconds } from '../../core/api/pod-snapshot.ts';
 import type { ContentStatus, PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import type { FailureReason, ProgressReason } from '../../core/api/reasons.ts';
 import type { SourceState, Stage } from '../../core/api/stages.ts';
@@ -98,6 +98,9 @@ export function readyPatch(
     observedGeneration: generation,
     progress: null,
     freezeMilliseconds: Math.round(freeze),
+    ...(facts.stageMilliseconds === undefined
+      ? {}
+      : { stageMilliseconds: facts.stageMilliseconds }),
     sourceState: ends ? 'Frozen' : 'Running',
     artifact: published,
     startedAt: facts.startedAt,
@@ -136,6 +139,7 @@ export function failedPatch(
     readonly sourceState: SourceState;
     readonly attempts: number;
     readonly startedAt: string | undefined;
+    readonly stageMilliseconds: StageMilliseconds | undefined;
   },
   nodeName: string,
   wallMilliseconds: number,
@@ -155,6 +159,7 @@ export function failedPatch(
     observedGeneration: generation,
     progress: null,
     sourceState: end.sourceState,
+    ...(end.stageMilliseconds === undefined ? {} : { stageMilliseconds: end.stageMilliseconds }),
     completedAt: now,
     ...(end.attempts > 0 ? { attempts: end.attempts } : {}),
     ...(end.startedAt === undefined ? {} : { startedAt: end.startedAt }),

@@ -1,5 +1,6 @@
 import type { ArtifactFacts } from '../artifact/config.ts';
 import { abandonPublish, deleteArtifact } from '../artifact/delete.ts';
+import { type Pace, pacedStore } from '../artifact/paced-store.ts';
 import { publishArtifact } from '../artifact/publish.ts';
 import type { PublishedArtifact } from '../artifact/published.ts';
 import { findPublished, readArtifact } from '../artifact/read.ts';
@@ -8,8 +9,20 @@ import type { Artifacts, PublishRequest } from './deps.ts';
 import type { Published } from './facts.ts';
 import type { NodeFacts } from './status.ts';
 
+/** Bytes of one publish: of memory that was resident, of everything before compression, of the artifact's blobs, and of those that were not there yet. */
+export type PublishedBytes = {
+  readonly residentBytes: number;
+  readonly logicalBytes: number;
+  readonly storedBytes: number;
+  readonly writtenBytes: number;
+};
+
 /** The artifacts of a store. `node`: facts that go into each artifact; the same for every publish of one capture. */
-export function storeArtifacts(store: SnapshotStore, node: NodeFacts): Artifacts {
+export function storeArtifacts(
+  store: SnapshotStore,
+  node: NodeFacts,
+  options: { readonly pace: Pick<Pace, 'spend'>; readonly told: (bytes: PublishedBytes) => void },
+): Artifacts {
   const published = (artifact: PublishedArtifact): Published => ({
     digest: artifact.digest,
     sizeBytes: artifact.sizeBytes,
@@ -21,12 +34,21 @@ export function storeArtifacts(store: SnapshotStore, node: NodeFacts): Artifacts
     publish: async (request, signal) => {
       const { dump, stagingDirectory, key, fence, beforeReference, onProgress } = request;
       const facts = artifactFactsOf(request, node);
-      return published(
-        await publishArtifact({
-          ...{ store, dump, stagingDirectory, facts, key, fence },
-          ...{ beforeReference, onProgress, signal },
-        }),
-      );
+      let writtenBytes = 0;
+      const paced = pacedStore(store, options.pace, (bytes) => {
+        writtenBytes += bytes;
+      });
+      const artifact = await publishArtifact({
+        ...{ store: paced, dump, stagingDirectory, facts, key, fence },
+        ...{ beforeReference, onProgress, signal },
+      });
+      options.told({
+        residentBytes: artifact.memoryBytes,
+        logicalBytes: artifact.sizeBytes,
+        storedBytes: artifact.storedBytes,
+        writtenBytes,
+      });
+      return published(artifact);
     },
     find: async (key, signal) => {
       const found = await findPublished(store, key, signal);

@@ -1,5 +1,5 @@
-/** A claim on the node's dump: older orders go first, equal ages by UID. `since`: creation time, milliseconds. */
-export type Claim = { readonly uid: string; readonly since: number };
+/** A claim on something few orders may do at a time. `since`: creation time of the order, milliseconds; `priority`: of its source pod. */
+export type Claim = { readonly uid: string; readonly priority: number; readonly since: number };
 
 export type Turn =
   | { readonly state: 'none' }
@@ -7,8 +7,9 @@ export type Turn =
   | { readonly state: 'queued'; readonly place: number; readonly limit: number };
 
 /**
- * Who may dump on this node. Dumps compete for disk and memory, and each slows the others' freeze, so few run at a time. A turn that was
- * granted is kept until it is yielded; nobody is overtaken once granted.
+ * Who may go on, where few may at a time. Dumps compete for disk and memory, and each slows the others' freeze; publishes compete for the way to
+ * the store. Higher priorities first, then older orders, then by UID. A turn that was granted is kept until it is yielded; nobody is overtaken
+ * once granted.
  */
 export class TurnQueue {
   readonly #limit: number;
@@ -48,7 +49,7 @@ export class TurnQueue {
 
   #order(): readonly Claim[] {
     return [...this.#waiting.values()].sort(
-      (a, b) => a.since - b.since || (a.uid < b.uid ? -1 : 1),
+      (a, b) => b.priority - a.priority || a.since - b.since || (a.uid < b.uid ? -1 : 1),
     );
   }
 

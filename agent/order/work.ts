@@ -1,3 +1,4 @@
+import type { StageMilliseconds } from '../../core/api/pod-snapshot.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import { type FailureReason, isFailureReason } from '../../core/api/reasons.ts';
 import type { SourceState } from '../../core/api/stages.ts';
@@ -14,6 +15,8 @@ export type WorkOrder = {
   readonly containers: readonly string[];
   readonly lease: HeldLease;
   readonly attempt: number;
+  /** Time that went into it before this work began. */
+  readonly spent: StageMilliseconds;
   /** When the order's first attempt began, RFC 3339. */
   readonly startedAt: string;
   readonly from:
@@ -45,6 +48,12 @@ export type WorkHooks = {
   progressed(progress: { readonly bytesDone: number; readonly bytesTotal: number }): void;
   /** The dump is over, and the source runs again unless it is to end: the next order may dump. */
   thawed(): void;
+  /** What it waits for at the moment, for people; undefined for nothing. */
+  waitsFor(what: string | undefined): void;
+  /** Time spent in each stage so far, whoever spent it. */
+  spent(): StageMilliseconds;
+  /** Resolves once it may publish. */
+  publishTurn(): Promise<void>;
 };
 
 /** Reason of the stop when the agent ends: nothing is reported, a later agent goes on. */

@@ -37,6 +37,8 @@ export type StoreTraits = {
  */
 export interface SnapshotStore {
   readonly traits: StoreTraits;
+  /** A UUID, the same for everybody who uses this store and for as long as it exists; made when it is first asked for. */
+  identity(signal: AbortSignal): Promise<string>;
   /** Durable when it resolves. The bytes are verified against digest and size on the way. Returns whether anything was written. */
   putBlob(
     digest: Digest,

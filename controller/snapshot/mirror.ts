@@ -10,6 +10,7 @@ const figures = [
   'nodeName',
   'progress',
   'freezeMilliseconds',
+  'stageMilliseconds',
   'sourceState',
   'artifact',
   'startedAt',

@@ -62,6 +62,9 @@ export const captureLeaseName = (contentUID: string): string => `podsnapshot-${c
 /** Heartbeat Lease of the agent of a node, in the system namespace. */
 export const agentLeaseName = (nodeName: string): string => `cryopod-agent-${nodeName}`;
 
+/** Lease of the agent that sweeps a store, in the system namespace. */
+export const sweepLeaseName = (storeIdentity: string): string => `cryopod-sweep-${storeIdentity}`;
+
 /** Leader election Lease of the controller, in the system namespace. */
 export const controllerLeaseName = 'cryopod-controller';
 

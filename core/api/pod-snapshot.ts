@@ -42,6 +42,16 @@ export const progressSchema = z.object({
 /** How many bytes were moved and at what speed. */
 export type Progress = z.infer<typeof progressSchema>;
 
+/** How long each stage of a capture took. */
+export const stageMillisecondsSchema = z.object({
+  queued: count.optional(),
+  preparing: count.optional(),
+  freezing: count.optional(),
+  publishing: count.optional(),
+});
+/** Times by stage, whole milliseconds; a stage that was not reached is absent. */
+export type StageMilliseconds = z.infer<typeof stageMillisecondsSchema>;
+
 /** What was captured: `digest` is the manifest's, `sizeBytes` before and `storedBytes` after compression and dedup. */
 export const artifactStatusSchema = z.object({
   digest: z.string(),
@@ -60,6 +70,7 @@ export const captureStatusShape = {
   stage: z.enum(stages).default('Pending'),
   progress: progressSchema.optional(),
   freezeMilliseconds: count.optional(),
+  stageMilliseconds: stageMillisecondsSchema.optional(),
   sourceState: z.enum(sourceStates).optional(),
   artifact: artifactStatusSchema.optional(),
   startedAt: z.string().optional(),

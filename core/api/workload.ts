@@ -42,6 +42,8 @@ export const podSchema = z.object({
   metadata: metadataSchema,
   spec: z.looseObject({
     nodeName: z.string().optional(),
+    /** The value of the pod's PriorityClass, as the API server resolved it. */
+    priority: z.number().int().optional(),
     hostNetwork: z.boolean().optional(),
     hostPID: z.boolean().optional(),
     hostIPC: z.boolean().optional(),

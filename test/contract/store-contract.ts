@@ -57,6 +57,13 @@ export function storeContract(
       expect(await store.statBlob(digest, signal)).toBe(3_000_000);
     });
 
+    it('is one and the same store to everybody who asks', async () => {
+      const asked = await Promise.all(Array.from({ length: 8 }, () => store.identity(signal)));
+      expect(asked[0]).toMatch(/^[0-9a-f-]{36}$/);
+      expect(new Set(asked).size).toBe(1);
+      expect(await store.identity(signal)).toBe(asked[0]);
+    });
+
     it('does not write a blob that exists', async () => {
       await put(bytes);
       expect(await put(bytes)).toEqual({ written: false });

@@ -6,6 +6,7 @@ import {
   contentName,
   controllerLeaseName,
   labels,
+  sweepLeaseName,
   systemNamespace,
 } from '../../core/api/names.ts';
 import {
@@ -230,9 +231,17 @@ describe('a lease', () => {
   it('is never the heartbeat of another node, nor the controller’s', async () => {
     for (const name of [agentLeaseName('node-a'), controllerLeaseName]) {
       await expect(world.create(agentB, leaseObject(name, holderB))).rejects.toThrow(
-        `may write the leases cryopod-agent-node-b and podsnapshot-... only, not ${name}`,
+        `may write the leases cryopod-agent-node-b, podsnapshot-... and cryopod-sweep-... only, not ${name}`,
       );
     }
+  });
+
+  it('of the sweep of a store is taken and given back in the agent’s own name', async () => {
+    const name = sweepLeaseName('a-store');
+    await world.create(agentA, leaseObject(name, holderA));
+    await expect(world.patch(agentB, of(name), holder(''))).rejects.toThrow('own pod only');
+    await world.patch(agentA, of(name), holder(''));
+    await world.patch(agentB, of(name), holder(holderB));
   });
 
   it('of a capture is taken, renewed, given back and taken over, each in the agent’s own name', async () => {

@@ -143,6 +143,7 @@ describe('PodSnapshot', () => {
         stage: 'Captured',
         nodeName: 'node-a',
         freezeMilliseconds: 128,
+        stageMilliseconds: { queued: 0, preparing: 12, freezing: 180, publishing: 2400 },
         artifact: {
           digest: `sha256:${'3b'.repeat(32)}`,
           sizeBytes: 536_870_912,

@@ -33,6 +33,28 @@ export const someFacts: ArtifactFacts = {
   ],
 };
 
+/** What makeDump leaves, wherever it leaves it. */
+export const dumpIn: DumpResult = {
+  freezeMilliseconds: 12.5,
+  containers: [
+    {
+      name: 'main',
+      freezeMilliseconds: 12.5,
+      frozenAt: '2026-01-01T00:00:00Z',
+      imagesDirectory: 'images',
+      rootfsTar: 'rootfs.tar',
+      mounts: [
+        { path: '/', treatment: 'rootfs' },
+        { path: '/dev/shm', treatment: 'volume', volume: 'dev-shm' },
+      ],
+      stdio: ['/dev/null', 'pipe:[1]', 'pipe:[2]'],
+      options: ['--leave-running'],
+    },
+  ],
+  volumeTars: [{ name: 'dev-shm', path: 'shm.tar' }],
+  criuVersion: '4.1',
+};
+
 /** A staging directory as a finished dump leaves it, with the pages files given and a small writable layer and /dev/shm. */
 export async function makeDump(
   staging: string,
@@ -58,24 +80,5 @@ export async function makeDump(
     await writeFile(join(tree, 'file'), text);
     tarDirectory(tree, join(staging, tar));
   }
-  return {
-    freezeMilliseconds: 12.5,
-    containers: [
-      {
-        name: 'main',
-        freezeMilliseconds: 12.5,
-        frozenAt: '2026-01-01T00:00:00Z',
-        imagesDirectory: 'images',
-        rootfsTar: 'rootfs.tar',
-        mounts: [
-          { path: '/', treatment: 'rootfs' },
-          { path: '/dev/shm', treatment: 'volume', volume: 'dev-shm' },
-        ],
-        stdio: ['/dev/null', 'pipe:[1]', 'pipe:[2]'],
-        options: ['--leave-running'],
-      },
-    ],
-    volumeTars: [{ name: 'dev-shm', path: 'shm.tar' }],
-    criuVersion: '4.1',
-  };
+  return dumpIn;
 }

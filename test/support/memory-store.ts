@@ -22,6 +22,7 @@ export function memoryStore(now: () => number = Date.now): MemoryStore {
     blobs,
     references,
     traits: { name: 'memory', atomicRename: true, durable: false, rangeReads: true },
+    identity: async () => '00000000-0000-4000-8000-000000000000',
     putBlob: async (digest, sizeBytes, content, signal) => {
       signal.throwIfAborted();
       const bytes = content instanceof Readable ? await buffer(content) : Buffer.from(content);

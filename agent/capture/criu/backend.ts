@@ -19,6 +19,7 @@ import { ContainerDump } from './container-dump.ts';
 import { CriuDump } from './dump.ts';
 import { holdScript } from './hold.ts';
 import { type Launched, launch } from './launch.ts';
+import { findLeft } from './left.ts';
 import { lockFile, removeLock, sweepLocks } from './lock.ts';
 import { type PlannedMount, planPod } from './mount-plan.ts';
 import { preflight } from './preflight.ts';
@@ -91,6 +92,7 @@ export function criuBackend(options: CriuOptions): CaptureBackend {
       const sources = capture.processes.map(({ source }) => source);
       return { sourceRuns: await outlive(options, sources, signal) };
     },
+    findLeft: (stagingDirectories) => findLeft(options, stagingDirectories),
   };
   return backend;
 }
@@ -199,11 +201,12 @@ async function prepareStaging(
     mode: 0o700,
     flag: 'wx',
   });
-  await writeFile(
-    `${stagingDirectory}/${stagingNames.stoppedBefore}`,
-    JSON.stringify(stoppedBefore),
-    { mode: 0o600, flag: 'wx' },
-  );
+  const sources = containers.map(({ root }) => root);
+  const notes = { [stagingNames.sources]: sources, [stagingNames.stoppedBefore]: stoppedBefore };
+  for (const [name, note] of Object.entries(notes)) {
+    const options = { mode: 0o600, flag: 'wx' } as const;
+    await writeFile(`${stagingDirectory}/${name}`, JSON.stringify(note), options);
+  }
 }
 
 function launchIn(

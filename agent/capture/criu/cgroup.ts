@@ -54,6 +54,26 @@ export async function sweepCgroups(cgroupRoot: string): Promise<void> {
   }
 }
 
+/** The processes in each of CRIU's cgroups, by the name it was made with. */
+export async function cgroupsOf(
+  cgroupRoot: string,
+): Promise<ReadonlyMap<string, ReadonlySet<number>>> {
+  const members = new Map<string, Set<number>>();
+  for (const hierarchy of await hierarchies(cgroupRoot)) {
+    const parent = `${hierarchy}/${parentName}`;
+    for (const directory of await readdir(parent).catch(() => [])) {
+      if (!directory.startsWith(prefix)) continue;
+      const name = directory.slice(prefix.length);
+      // One that goes while we look holds nobody.
+      const text = await readFile(`${parent}/${directory}/cgroup.procs`, 'utf8').catch(() => '');
+      const known = members.get(name) ?? new Set();
+      for (const pid of text.split('\n').filter(Boolean)) known.add(Number(pid));
+      members.set(name, known);
+    }
+  }
+  return members;
+}
+
 /** The kernel refuses to remove a cgroup that holds a process (EBUSY): then somebody else's sweep will. */
 async function removeIfEmpty(directory: string): Promise<void> {
   await rmdir(directory).catch(() => undefined);

@@ -6,6 +6,7 @@ export const stagingNames = {
   containers: 'containers',
   volumes: 'volumes',
   holdScript: 'hold',
+  sources: 'sources.json',
   stoppedBefore: 'stopped-before.json',
 } as const;
 

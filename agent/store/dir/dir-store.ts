@@ -13,6 +13,7 @@ import {
   putReference,
 } from './reference-files.ts';
 import { freeBytesOf, onStorage, storageFailure } from './storage-failure.ts';
+import { storeIdentity } from './store-identity.ts';
 
 /**
  * A SnapshotStore in a directory of any file system with hard links and fsync, shared or not. The directory must exist; nothing is touched before
@@ -22,6 +23,7 @@ export function dirStore(root: string): SnapshotStore {
   const putBlob = blobWriter(root, Date.now);
   return {
     traits: { name: 'dir', atomicRename: true, durable: true, rangeReads: true },
+    identity: (signal) => storeIdentity(root, signal),
     putBlob: async (digest, sizeBytes, content, signal) => ({
       written: await onStorage(root, `write blob ${digest} of ${sizeBytes} bytes`, signal, () =>
         putBlob(digest, sizeBytes, content, signal),

@@ -7,6 +7,7 @@ import {
 } from './confined-directory.ts';
 
 /*
+ * store-id                                a UUID
  * blobs/sha256/<hex>                      what artifacts are made of; shared
  * snapshots/<namespace>/<UID>.json        references, the commit points
  * snapshots/<namespace>/<UID>/            oci-layout and index.json of that snapshot

@@ -9,6 +9,7 @@ import {
   captureLeaseName,
   finalizers,
   labels,
+  sweepLeaseName,
   systemNamespace,
 } from '../../../core/api/names.ts';
 
@@ -77,6 +78,8 @@ describe('the admission policies', () => {
       ]),
     );
     expect(quoted(/'(cryopod-agent-)'/g)).toEqual(new Set([agentLeaseName('')]));
-    expect(quoted(/startsWith\('([^']+)'\)/g)).toEqual(new Set([captureLeaseName('')]));
+    expect(quoted(/startsWith\('([^']+)'\)/g)).toEqual(
+      new Set([captureLeaseName(''), sweepLeaseName('')]),
+    );
   });
 });

@@ -216,7 +216,7 @@ describe('a chunk of memory', () => {
       .map((pages) => Buffer.concat(pages));
     await fc.assert(
       fc.asyncProperty(raw, async (memory) => {
-        const encoded = await encodeChunk(memory);
+        const encoded = encodeChunk(memory);
         if (!('bytes' in encoded)) {
           expect(memory.every((byte) => byte === 0)).toBe(true);
           return;

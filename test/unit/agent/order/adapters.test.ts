@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../../agent/config.ts';
 import { nodeSources } from '../../../../agent/order/node-sources.ts';
 import { directoryStaging } from '../../../../agent/order/staging.ts';
-import { storeArtifacts } from '../../../../agent/order/store-artifacts.ts';
+import { type PublishedBytes, storeArtifacts } from '../../../../agent/order/store-artifacts.ts';
 import { parsePodSnapshotContent } from '../../../../core/api/pod-snapshot-content.ts';
 import { type Pod, parsePod } from '../../../../core/api/workload.ts';
 import { makeDump } from '../../../support/fake-dump.ts';
@@ -87,7 +87,12 @@ describe('the staging directory', () => {
 describe('artifacts of a store', () => {
   it('are published, found again with their freeze, and discarded for good', async () => {
     const store = memoryStore();
-    const artifacts = storeArtifacts(store, { name: 'node-a', architecture: 'amd64' });
+    const bytes: PublishedBytes[] = [];
+    const artifacts = storeArtifacts(
+      store,
+      { name: 'node-a', architecture: 'amd64' },
+      { pace: { spend: async () => {} }, told: (published) => void bytes.push(published) },
+    );
     const content = parsePodSnapshotContent({
       metadata: { name: 'podsnapshotcontent-1', uid: 'uid-1' },
       spec: {
@@ -113,6 +118,13 @@ describe('artifacts of a store', () => {
     expect(await artifacts.find(key, never)).toBeUndefined();
     const published = await artifacts.publish(request, never);
     expect(await artifacts.publish(request, never)).toEqual(published);
+    // The second found everything there: the same artifact, and not a byte written.
+    const { sizeBytes, storedBytes } = published;
+    const told = { residentBytes: 5_000_000, logicalBytes: sizeBytes, storedBytes };
+    expect(bytes).toEqual([
+      { ...told, writtenBytes: storedBytes },
+      { ...told, writtenBytes: 0 },
+    ]);
     expect(await artifacts.find(key, never)).toEqual({
       published,
       freezeMilliseconds: dump.freezeMilliseconds,
@@ -132,6 +144,9 @@ describe('the environment of an agent', () => {
       logLevel: 'info',
       stateDirectory: '/var/lib/cryopod',
       parallelDumps: 1,
+      parallelPublishes: 2,
+      lowPriorityBelow: 0,
+      sweepEverySeconds: 86_400,
     });
   });
 

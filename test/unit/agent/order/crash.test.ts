@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { kinds } from '../../../../core/api/kinds.ts';
 import type { RawObject } from '../../../../runtime/kube-port.ts';
 import { recordAt } from '../../../../runtime/raw-object.ts';
+import type { FakeNode } from './support/fake-node.ts';
 import { bothOf, World } from './support/world.ts';
 
 /** Whatever died and when, this is what must be found once an order has ended well. */
@@ -29,6 +30,7 @@ function expectNothingLeft(world: World): void {
 async function runWithDeaths(
   deaths: readonly number[],
   specOf: (podUID: string) => RawObject = () => ({}),
+  afterDeath: (node: FakeNode) => void = () => {},
 ): Promise<World> {
   const world = new World();
   const podUID = await world.createPod();
@@ -40,6 +42,7 @@ async function runWithDeaths(
       ['Captured', 'Failed'].includes(world.content().status.stage);
     await world.until('death or end', () => life.dead || ended());
     life.kill();
+    afterDeath(world.node);
   }
   await world.startAgent();
   await world.until('the end', () => ['Captured', 'Failed'].includes(world.content().status.stage));
@@ -69,6 +72,14 @@ describe('an agent that is killed', () => {
     for (let cut = 1; cut <= effects; cut += 1) {
       const world = await runWithDeaths([cut]);
       expectCaptured(world);
+    }
+  });
+
+  it('between any two effects, its journal lost with it, leaves an order that ends in the same way', async () => {
+    const effects = await effectsOfOneOrder();
+    for (let cut = 1; cut <= effects; cut += 1) {
+      const lose = (node: FakeNode): void => node.loseJournal();
+      expectCaptured(await runWithDeaths([cut], () => ({}), lose));
     }
   });
 

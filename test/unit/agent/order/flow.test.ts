@@ -33,6 +33,7 @@ describe('an order', () => {
       stage: 'Captured',
       sourceState: 'Running',
       freezeMilliseconds: 95,
+      stageMilliseconds: { queued: 0, preparing: 0, freezing: 250, publishing: 300 },
       attempts: 1,
       artifact: { store: 'memory' },
     });

@@ -148,6 +148,28 @@ describe('an orderly stop', () => {
     }
   });
 
+  it('is over within the grace when a dump does not end, whose lease is then left to run out', async () => {
+    const world = new World();
+    world.node.dumpMilliseconds = 10_000;
+    world.node.abortMilliseconds = 300_000;
+    await world.startAgent();
+    await world.createContent(await world.createPod());
+    await world.until('a dump', () => world.node.frozen);
+    let over = false;
+    const stopped = world.agent?.orders.stop(20_000).then(() => {
+      over = true;
+    });
+    await world.clock.advance(19_000);
+    expect(over).toBe(false);
+    await world.clock.advance(2000);
+    await stopped;
+    const holders = world.kube
+      .all(kinds.lease)
+      .map((lease) => recordAt(lease, 'spec').holderIdentity);
+    expect(holders).toEqual(['agent-1']);
+    world.close();
+  });
+
   it('in the publish leaves it to a later agent, which freezes nothing again', async () => {
     const { dumps } = await stopAfter(3000);
     expect(dumps).toBe(1);

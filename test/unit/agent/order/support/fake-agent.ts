@@ -4,6 +4,7 @@ import type { Journal } from '../../../../../agent/journal/journal.ts';
 import type { Artifacts, OrderDeps, Sources } from '../../../../../agent/order/deps.ts';
 import { type Orders, startOrders } from '../../../../../agent/order/orders.ts';
 import { recover } from '../../../../../agent/order/recovery.ts';
+import { Space } from '../../../../../agent/order/space.ts';
 import type { Staging } from '../../../../../agent/order/staging.ts';
 import { captureLeaseName } from '../../../../../core/api/names.ts';
 import { type Clock, sleep } from '../../../../../core/clock.ts';
@@ -17,7 +18,7 @@ import { silentQueueObserver } from '../../../../../runtime/work-queue.ts';
 import { memoryJournal } from '../../../../support/memory-journal.ts';
 import type { MemoryKube } from '../../../../support/memory-kube.ts';
 import { backendOf } from './fake-backend.ts';
-import type { FakeNode } from './fake-node.ts';
+import { type FakeNode, isOver } from './fake-node.ts';
 import type { Mortal } from './mortal.ts';
 
 export const nodeName = 'node-a';
@@ -64,6 +65,8 @@ const stagingOf = (node: FakeNode, life: Mortal): Staging => ({
   create: (path) => life.effect(() => void node.staging.set(path, [])),
   drop: (path) =>
     life.effect(() => {
+      const used = node.dumps.some((dump) => dump.stagingDirectory === path && !isOver(dump));
+      if (used) node.trace.add(life.number, 'dropped-in-use', path);
       node.staging.delete(path);
       node.notes.delete(path);
     }),
@@ -171,6 +174,8 @@ export async function startAgent(
     artifacts: artifactsOf(node, life),
     sources: sourcesOf(node, life),
     staging: stagingOf(node, life),
+    space: new Space(async () => node.rooms()),
+    heldBack: async (priority) => (priority < 0 ? node.pressure : undefined),
     lease: (content, leaseSignal) =>
       tryAcquire(
         shared,
@@ -193,14 +198,17 @@ export async function startAgent(
       published: () => {},
       ended: () => {},
       blocked: () => {},
+      leaseLost: () => {},
       violated: (invariant) => events.push(`violated ${invariant}`),
     },
     nodeFacts: { name: nodeName },
+    journalLost: node.journalLost,
     bootID: node.bootID,
   };
   await recover(deps, signal);
   const orders = startOrders(deps, {
     dumps: 1,
+    publishes: node.parallelPublishes,
     queueObserver: silentQueueObserver,
     ended: () => {},
   });

@@ -18,7 +18,10 @@ export function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
         criu: { pid: 9000 + 100 * node.dumps.length + index, startTicks: 1 },
       }));
       await onProcesses(processes);
-      const dump = await life.effect(() => node.beginDump(life.number, processes));
+      const { stagingDirectory } = request;
+      const dump = await life.effect(() =>
+        node.beginDump(life.number, stagingDirectory, processes),
+      );
       const cut = new AbortController();
       const running: RunningCapture = {
         held: () =>
@@ -68,8 +71,9 @@ export function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
           return all;
         },
         abort: (why) =>
-          life.effect(() => {
+          life.effect(async () => {
             cut.abort(why);
+            if (node.abortMilliseconds > 0) await sleep(clock, node.abortMilliseconds, never);
             node.endDump(dump);
             if (!node.sourceAlive) throw new Error('the source does not run');
           }),
@@ -83,6 +87,13 @@ export function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
       });
       return { sourceRuns: true };
     },
+    findLeft: async (stagingDirectories) =>
+      stagingDirectories.map((stagingDirectory) => ({
+        stagingDirectory,
+        processes: node.dumps
+          .filter((dump) => dump.stagingDirectory === stagingDirectory)
+          .flatMap(({ parts }) => parts),
+      })),
     isCommitted: async ({ processes }) => {
       const parts = node.partsOf(processes);
       return parts.length > 0 && parts.every(({ part }) => part.state === 'committed');
@@ -99,4 +110,5 @@ export function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
   };
 }
 
+const never = new AbortController().signal;
 const brokenOff = new Failure('retry', 'CheckpointFailed', 'the source did not stay frozen');

@@ -7,6 +7,7 @@ import type {
 } from '../../../../../agent/capture/backend.ts';
 import type { Intent } from '../../../../../agent/journal/journal.ts';
 import type { Published } from '../../../../../agent/order/facts.ts';
+import { places, type Room } from '../../../../../agent/order/space.ts';
 import type { StagedFile } from '../../../../../agent/order/staging.ts';
 import type { FakeClock } from '../../../../support/fake-clock.ts';
 import { Trace } from './trace.ts';
@@ -14,11 +15,14 @@ import { Trace } from './trace.ts';
 /** A dump as it goes on in the world; it lives on when the agent that began it dies. */
 export type FakeDump = {
   readonly by: number;
+  readonly stagingDirectory: string;
   /** One CRIU for each container. */
   readonly parts: (CaptureProcesses & { state: 'started' | 'held' | 'committed' | 'ended' })[];
 };
 
-const isOver = (dump: FakeDump): boolean => dump.parts.every((part) => part.state === 'ended');
+/** Every CRIU of it has ended. */
+export const isOver = (dump: FakeDump): boolean =>
+  dump.parts.every((part) => part.state === 'ended');
 
 /** What outlives an agent: processes, disks, the store. */
 export class FakeNode {
@@ -39,6 +43,8 @@ export class FakeNode {
   dumpMilliseconds = 200;
   holdMilliseconds = 50;
   publishMilliseconds = 300;
+  /** How long CRIU takes to end when it is told to. */
+  abortMilliseconds = 0;
   probe: BackendProbe = { usable: true, why: '', version: '4.2.1' };
   /** What preflight says a dump will write. */
   estimatedBytes = 1000;
@@ -50,6 +56,12 @@ export class FakeNode {
   /** Makes CRIU fail before the hold with this error. */
   dumpTrouble: Error | undefined;
   bootID = 'boot-1';
+  journalLost = false;
+  /** Free bytes of the file system of the staging directory and of the store's. */
+  freeBytes = { staging: 1_000_000, store: 1_000_000 };
+  /** Why captures of low priority are to wait. */
+  pressure: string | undefined;
+  parallelPublishes = 2;
 
   readonly #whenEnded = new Map<FakeDump, (() => void)[]>();
 
@@ -57,8 +69,21 @@ export class FakeNode {
     this.clock = clock;
   }
 
+  rooms(): readonly Room[] {
+    return places.map((place) => ({
+      ...{ place, directory: `/${place}`, device: place },
+      freeBytes: this.freeBytes[place],
+    }));
+  }
+
   get frozen(): boolean {
     return this.dumps.some((dump) => !isOver(dump));
+  }
+
+  /** What a damaged file leaves of the journal: nothing, and the word of it. */
+  loseJournal(): void {
+    this.journal.clear();
+    this.journalLost = true;
   }
 
   /** The first process of a container. */
@@ -66,9 +91,14 @@ export class FakeNode {
     return { pid: 4711 + container.length, startTicks: 99 };
   }
 
-  beginDump(by: number, processes: readonly CaptureProcesses[]): FakeDump {
+  beginDump(
+    by: number,
+    stagingDirectory: string,
+    processes: readonly CaptureProcesses[],
+  ): FakeDump {
     const dump: FakeDump = {
       by,
+      stagingDirectory,
       parts: processes.map((one) => ({ ...one, state: 'started' })),
     };
     this.dumps.push(dump);

@@ -37,6 +37,7 @@ export const base: Observed = {
   gate: 'passed',
   source: { state: 'ready' },
   turn: { state: 'granted' },
+  heldBack: undefined,
   lease: { state: 'held', takeoverUnannounced: false },
   work: { state: 'none' },
   intent: undefined,

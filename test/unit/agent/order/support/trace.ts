@@ -4,6 +4,7 @@ export type Deed = {
   readonly what:
     | 'dump'
     | 'dump-ended'
+    | 'dropped-in-use'
     | 'blobs-durable'
     | 'reference'
     | 'ready'
@@ -30,6 +31,7 @@ export class Trace {
       ...this.#endedOnlyIfReady(),
       ...this.#staleHolderWritesNothing(),
       ...this.#terminalIsFinal(),
+      ...(this.#at('dropped-in-use') < 0 ? [] : ['staging was dropped under a running dump']),
     ];
   }
 
