@@ -2,7 +2,11 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import * as z from 'zod';
-import { type ArtifactContainer, volumesOf } from '../../agent/artifact/config.ts';
+import {
+  type ArtifactConfig,
+  type ArtifactContainer,
+  volumesOf,
+} from '../../agent/artifact/config.ts';
 import { extractArtifact } from '../../agent/artifact/extract.ts';
 import { dirStore } from '../../agent/store/dir/dir-store.ts';
 import type { Bed } from '../bed/bed.ts';
@@ -149,18 +153,27 @@ export async function runAgain(run: RunAgain): Promise<void> {
     const tar = `${directory}/artifact/containers/${name}/rootfs.tar`;
     await inNode(run, `bash ${directory}/apply.sh ${pids.get(name)} ${tar}`);
   }
-  const [anyPid] = pids.values();
-  for (const volume of volumesOf(config.containers).values()) {
-    const target =
-      volume.name === 'dev-shm'
-        ? `/proc/${anyPid}/root/dev/shm`
-        : `/var/lib/kubelet/pods/${pod.uid}/volumes/kubernetes.io~empty-dir/${volume.name}`;
-    const tar = `${directory}/artifact/volumes/${volume.name}.tar`;
+  for (const { name } of volumesOf(config.containers).values()) {
+    const target = placeOf(config, pids, name);
+    const tar = `${directory}/artifact/volumes/${name}.tar`;
     await inNode(run, `tar --numeric-owner --overwrite -C ${target} -xf ${tar}`);
   }
   for (const container of config.containers) {
     await restoreContainer(run, container, pids.get(container.name) ?? '');
   }
+}
+
+/** Where a volume is mounted as a whole. */
+function placeOf(
+  { containers }: ArtifactConfig,
+  pids: ReadonlyMap<string, string>,
+  volume: string,
+): string {
+  for (const { name, mounts } of containers) {
+    const mount = mounts.find((one) => one.volume === volume && one.subPath === undefined);
+    if (mount !== undefined) return `/proc/${pids.get(name)}/root${mount.path}`;
+  }
+  throw new Error(`volume ${volume} is mounted nowhere as a whole`);
 }
 
 async function inNode(run: RunAgain, script: string): Promise<string> {

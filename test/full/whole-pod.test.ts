@@ -10,10 +10,10 @@ import {
   lastTick,
   readContent,
   waitForEnd,
-} from './cluster.ts';
-import { pairCommands as commands, pairSpec as spec } from './pair.ts';
-import { endRun, type RunAgain, readCapturedVolume, runAgain } from './run-again.ts';
-import { snapshotOf } from './workloads.ts';
+} from '../e2e/cluster.ts';
+import { pairCommands as commands, pairSpec as spec } from '../e2e/pair.ts';
+import { endRun, type RunAgain, readCapturedVolume, runAgain } from '../e2e/run-again.ts';
+import { snapshotOf } from '../e2e/workloads.ts';
 
 describe('a pod of two containers that share emptyDirs', () => {
   let bed: Bed;
