@@ -6,19 +6,46 @@ export type Listener = {
   readonly references: number;
 };
 
+/** A TCP connection, from the same tables. */
+export type Connection = {
+  readonly local: string;
+  readonly remote: string;
+  readonly inode: string;
+};
+
+const established = '01';
 const listening = '0A';
 
 /** The listening sockets of a table of /proc/PID/net/tcp or tcp6. */
 export function parseListeners(text: string): readonly Listener[] {
+  return rowsIn(listening, text).map(({ local, inode, references }) => ({
+    address: parseAddress(local),
+    inode,
+    references,
+  }));
+}
+
+/** The established connections of a table of /proc/PID/net/tcp or tcp6. */
+export function parseConnections(text: string): readonly Connection[] {
+  return rowsIn(established, text).map(({ local, remote, inode }) => ({
+    local: parseAddress(local),
+    remote: parseAddress(remote),
+    inode,
+  }));
+}
+
+function rowsIn(wanted: string, text: string) {
   return text
     .split('\n')
     .slice(1)
     .flatMap((line) => {
       const fields = line.trim().split(/\s+/);
-      const [, local, , state] = fields;
+      const [, local, remote, state] = fields;
       const inode = fields[9];
-      if (local === undefined || inode === undefined || state !== listening) return [];
-      return [{ address: parseAddress(local), inode, references: Number(fields[10]) }];
+      if (local === undefined || remote === undefined || inode === undefined || state !== wanted) {
+        return [];
+      }
+      return [{ local, remote, inode, references: Number(fields[10]) }];
     });
 }
 

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Installs CRIU into a Debian stable image: install-criu.sh VERSION SUITE [APT OPTION...]
+# With it ss (iproute2), which asks the kernel whom a unix socket is connected to: /proc does not say.
 #
 # CRIU and the libraries of its generation come from SUITE, everything else stays stable's: all of them run on stable's libc. Sources and CA
 # bundle may come as build secrets (see the Dockerfile).
@@ -30,7 +31,8 @@ EOF
 
 export DEBIAN_FRONTEND=noninteractive
 apt-get "$@" update
-apt-get "$@" install --yes --no-install-recommends "criu=$version"
+apt-get "$@" install --yes --no-install-recommends "criu=$version" iproute2
 criu --version
+ss --version
 rm -rf /tmp/sources /etc/apt/sources.list.d/criu.list /etc/apt/preferences.d/criu \
   /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log

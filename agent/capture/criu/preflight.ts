@@ -1,16 +1,19 @@
 import { type Mount, parseMountinfo, visibleMounts } from '../../proc/mountinfo.ts';
 import { readProc } from '../../proc/process-table.ts';
-import { run } from '../../proc/run.ts';
 import type { BackendProbe, Blocker, CaptureRequest } from '../backend.ts';
 import { estimatedBytes, type SourceFacts } from '../facts.ts';
 import { findBlockers } from '../preflight.ts';
 import type { CriuOptions } from './backend.ts';
+import { readLayer } from './layer.ts';
+import { findFreezer, findTracingProblem } from './node-facts.ts';
+import { findOwnMounts } from './own-mounts.ts';
 import {
   findMultipathListeners,
   findNamespacesSharedWithNode,
   readProcessFacts,
 } from './process-facts.ts';
 import { findRoom, sharedMemoryBytes } from './room.ts';
+import { findOutsideConnections } from './sockets.ts';
 import { upperDirectoryOf, upperDirectoryProblem } from './source.ts';
 import { findVolumes } from './volumes.ts';
 
@@ -35,7 +38,8 @@ async function observe(
   const { root } = request.container;
   const mounts = await readMounts(procRoot, root.pid);
   const nodeMounts = await readMounts(procRoot, 1);
-  const { processes, memoryBytes } = await readProcessFacts(procRoot, root);
+  const { processes, memoryBytes } = await readProcessFacts(procRoot, root, mounts);
+  const volumes = findVolumes(mounts, nodeMounts, request.podUID);
   const layerProblem = upperDirectoryProblem(mounts, options.runtimeRoots);
   return {
     probe,
@@ -43,10 +47,22 @@ async function observe(
     memoryBytes,
     sharedWithNode: await findNamespacesSharedWithNode(procRoot, root.pid),
     mountPoints: mounts.map((mount) => mount.mountPoint),
-    volumes: findVolumes(mounts, nodeMounts, request.podUID),
+    volumes,
+    ownMounts: findOwnMounts(
+      mounts,
+      volumes.map((volume) => volume.path),
+    ),
+    frozenBy: await findFreezer(procRoot, options.cgroupRoot, root.pid),
+    tracingProblem: await findTracingProblem(procRoot),
     layerProblem,
     multipathListeners: await findMultipathListeners(procRoot, root.pid, processes),
-    layerBytes: layerProblem === undefined ? await layerBytes(options, mounts, signal) : 0,
+    ...(await findOutsideConnections(procRoot, root.pid, processes, signal)),
+    ...(layerProblem === undefined
+      ? await readLayer(
+          `${options.hostRoot}${upperDirectoryOf(mounts, options.runtimeRoots)}`,
+          signal,
+        )
+      : { layerBytes: 0, layerDevices: [] }),
     sharedMemoryBytes: await sharedMemoryBytes(procRoot, root.pid),
     room: await findRoom([
       { what: 'the staging directory', directory: request.stagingDirectory },
@@ -59,15 +75,4 @@ async function observe(
 
 async function readMounts(procRoot: string, pid: number): Promise<readonly Mount[]> {
   return visibleMounts(parseMountinfo((await readProc(`${procRoot}/${pid}/mountinfo`)) ?? ''));
-}
-
-/** Space the writable layer takes; du follows no link. What cannot be read counts as nothing. */
-async function layerBytes(
-  options: CriuOptions,
-  mounts: readonly Mount[],
-  signal: AbortSignal,
-): Promise<number> {
-  const directory = `${options.hostRoot}${upperDirectoryOf(mounts, options.runtimeRoots)}`;
-  const result = await run(['du', '-sx', '--block-size=1', '--', directory], { signal });
-  return Number.parseInt(result.stdout, 10) || 0;
 }

@@ -1,4 +1,5 @@
 import type { ProcessIdentity } from '../../proc/identity.ts';
+import type { Mount } from '../../proc/mountinfo.ts';
 import { countMultipathSockets, parseListeners } from '../../proc/net-text.ts';
 import {
   listProc,
@@ -7,12 +8,14 @@ import {
   readStatus,
   readTree,
 } from '../../proc/process-table.ts';
-import type { Descriptor, ProcessFacts } from '../facts.ts';
+import type { ProcessFacts } from '../facts.ts';
+import { readDescriptors } from './descriptors.ts';
 
 /** The processes of the source with what they hold, and the memory a dump of them would write, in bytes. */
 export async function readProcessFacts(
   procRoot: string,
   root: ProcessIdentity,
+  mounts: readonly Mount[],
 ): Promise<{ readonly processes: readonly ProcessFacts[]; readonly memoryBytes: number }> {
   const processes: ProcessFacts[] = [];
   let memoryBytes = 0;
@@ -22,34 +25,60 @@ export async function readProcessFacts(
     if (status === undefined) continue;
     // Pages shared by a fork are counted once for each process: too much rather than too little.
     memoryBytes += status.anonymousBytes + status.sharedMemoryBytes + status.swapBytes;
+    const maps = (await readProc(`${procRoot}/${pid}/maps`)) ?? '';
     processes.push({
       pid,
       command,
-      tracerPid: status.tracerPid,
-      descriptors: await readDescriptors(procRoot, pid),
-      mappedDevices: mappedDevices((await readProc(`${procRoot}/${pid}/maps`)) ?? ''),
+      tracer: await findTracer(procRoot, pid),
+      descriptors: await readDescriptors(procRoot, pid, mounts),
+      mappedDevices: mappedDevices(maps),
+      mappedObjects: mappedObjects(maps),
+      nestedNamespaces: await findNestedNamespaces(procRoot, pid, root.pid),
     });
   }
   return { processes, memoryBytes };
 }
 
-async function readDescriptors(procRoot: string, pid: number): Promise<readonly Descriptor[]> {
-  const directory = `${procRoot}/${pid}/fd`;
-  const found = await Promise.all(
-    (await listProc(directory)).map(async (name) => ({
-      fd: Number(name),
-      target: await readProcLink(`${directory}/${name}`),
-    })),
-  );
-  return found.flatMap(({ fd, target }) => (target === undefined ? [] : [{ fd, target }]));
+/** A tracer may hold any one thread, and is said of that thread only. */
+async function findTracer(procRoot: string, pid: number): Promise<ProcessFacts['tracer']> {
+  for (const thread of await listProc(`${procRoot}/${pid}/task`)) {
+    const status = await readStatus(`${procRoot}/${pid}/task`, Number(thread));
+    if (status === undefined || status.tracerPid === 0) continue;
+    const command = (await readStatus(procRoot, status.tracerPid))?.name ?? 'unknown';
+    return { pid: status.tracerPid, command };
+  }
+  return undefined;
+}
+
+/** CRIU saves mount and network namespaces below the container's own, and no others. */
+const neverNested = ['pid', 'user', 'ipc', 'uts'];
+
+async function findNestedNamespaces(
+  procRoot: string,
+  pid: number,
+  rootPid: number,
+): Promise<readonly string[]> {
+  const nested: string[] = [];
+  for (const namespace of neverNested) {
+    const own = await readProcLink(`${procRoot}/${pid}/ns/${namespace}`);
+    const root = await readProcLink(`${procRoot}/${rootPid}/ns/${namespace}`);
+    if (own !== undefined && root !== undefined && own !== root) nested.push(namespace);
+  }
+  return nested;
 }
 
 /** Files of /dev in /proc/PID/maps, each once. Shared anonymous memory shows as /dev/zero and is none. */
-export function mappedDevices(maps: string): readonly string[] {
+export const mappedDevices = (maps: string): readonly string[] => mapped(maps, /^\/dev\//);
+
+/** Kernel objects and secret memory in /proc/PID/maps, each once. */
+export const mappedObjects = (maps: string): readonly string[] =>
+  mapped(maps, /^(anon_inode:|\/secretmem\b)/);
+
+function mapped(maps: string, wanted: RegExp): readonly string[] {
   const paths = new Set<string>();
   for (const line of maps.split('\n')) {
-    const path = /^\S+ \S+ \S+ \S+ \d+\s+(\/dev\/.*)$/.exec(line)?.[1];
-    if (path !== undefined) paths.add(path);
+    const path = /^\S+ \S+ \S+ \S+ \d+\s+(\S.*)$/.exec(line)?.[1];
+    if (path !== undefined && wanted.test(path)) paths.add(path);
   }
   return [...paths];
 }
