@@ -22,6 +22,7 @@ import type { AgentConfig } from './config.ts';
 import type { Journal } from './journal/journal.ts';
 import { openSqliteJournal } from './journal/sqlite.ts';
 import type { OrderDeps } from './order/deps.ts';
+import { FreezeOutlook } from './order/freeze-outlook.ts';
 import { nodeSources } from './order/node-sources.ts';
 import { orderMetrics, watchOrders } from './order/order-metrics.ts';
 import { type Orders, startOrders } from './order/orders.ts';
@@ -85,6 +86,7 @@ export async function runAgent(
       random: Math.random,
       announce: events.record,
       metrics: orderMetrics(metrics),
+      freezeOutlook: new FreezeOutlook(),
     };
     progress.waitingFor = 'the recovery of captures that an earlier agent left';
     await recover(orderDeps, signal);

@@ -50,6 +50,8 @@ export type VolumeMount = {
 export type SourceFacts = {
   readonly probe: BackendProbe;
   readonly processes: readonly ProcessFacts[];
+  /** In the container, but no descendants of its first process: `kubectl exec`. */
+  readonly processesBeside: readonly { readonly pid: number; readonly command: string }[];
   /** Namespaces shared with the node, as pod fields: hostNetwork, hostIPC. */
   readonly sharedWithNode: readonly string[];
   readonly mountPoints: readonly string[];

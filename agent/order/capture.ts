@@ -1,8 +1,11 @@
 import { Failure } from '../../core/failure.ts';
+import type { Blocker } from '../capture/backend.ts';
+import { findUnreachable } from '../capture/pod-checks.ts';
 import { type FromPod, factsAtStart, intentOf, requestOf } from './begin.ts';
 import type { OrderDeps } from './deps.ts';
 import { dump, type Prepared } from './dump.ts';
 import type { CaptureFacts } from './facts.ts';
+import { lookAtSource } from './look.ts';
 import { targetStatus } from './source-check.ts';
 import { confirmLease, withStoreRetries } from './store-retry.ts';
 import {
@@ -44,6 +47,7 @@ async function prepare(
   hooks: WorkHooks,
 ): Promise<Prepared | 'standing'> {
   const { stop } = hooks;
+  refuseBlocked(deps, findUnreachable(from.pod));
   const root = await deps.sources.resolve(from.pod, order.container, stop);
   const { earlier } = from;
   if (
@@ -56,16 +60,20 @@ async function prepare(
   const containerID = targetStatus(from.pod, order.container)?.containerID ?? '';
   const target = { name: order.container, containerID, root };
   const request = requestOf(deps, order, from, target);
-  const { blockers, estimatedBytes } = await deps.backend.preflight(request, stop);
-  if (blockers.length > 0) {
-    for (const blocker of blockers) deps.metrics.blocked(blocker.check);
-    const message = blockers.map((blocker) => `${blocker.check}: ${blocker.message}`).join('; ');
-    throw new Failure('terminal', 'PreflightFailed', message);
-  }
+  const look = await lookAtSource(deps, from.pod, order.content.spec, request, stop);
+  const { estimatedBytes } = look;
+  refuseBlocked(deps, look.blockers);
   const adopted = await withStoreRetries(deps, stop, () => prepareStore(deps, order, from, stop));
   if (!order.lease.current()) await confirmLease(deps, order.lease, stop);
   stop.throwIfAborted();
   return adopted ? 'standing' : { target, estimatedBytes };
+}
+
+function refuseBlocked(deps: Pick<OrderDeps, 'metrics'>, blockers: readonly Blocker[]): void {
+  if (blockers.length === 0) return;
+  for (const blocker of blockers) deps.metrics.blocked(blocker.check);
+  const message = blockers.map((blocker) => `${blocker.check}: ${blocker.message}`).join('; ');
+  throw new Failure('terminal', 'PreflightFailed', message);
 }
 
 /** The store takes writes, and nothing stands in the way. An artifact that an earlier holder published for this very order is taken as its end. */

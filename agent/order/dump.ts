@@ -63,6 +63,7 @@ export async function dump(
     const result = await running.release(hooks.stop);
     hooks.thawed();
     deps.metrics.froze(result.freezeMilliseconds);
+    deps.freezeOutlook.dumped(estimatedBytes, result.freezeMilliseconds);
     deps.metrics.dumped(deps.clock.monotonicMilliseconds() - startedAt);
     await noteDump(deps, uid, request.stagingDirectory, begun, result);
     return undefined;

@@ -55,7 +55,9 @@ export async function publish(
       await markSettled(deps, intent, 'count');
       return { end: 'interrupted' };
     }
-    deps.metrics.published(deps.clock.monotonicMilliseconds() - startedAt);
+    const lasted = deps.clock.monotonicMilliseconds() - startedAt;
+    deps.metrics.published(lasted);
+    deps.freezeOutlook.published(published.sizeBytes, lasted);
     deps.journal.update(uid, { step: 'published', facts: formatFacts({ ...facts, published }) });
     return { end: 'published' };
   } catch (error) {

@@ -1,7 +1,8 @@
 import { type Mount, parseMountinfo, visibleMounts } from '../../proc/mountinfo.ts';
 import { readProc } from '../../proc/process-table.ts';
-import type { BackendProbe, Blocker, CaptureRequest } from '../backend.ts';
+import type { BackendProbe, CaptureRequest, Preflight } from '../backend.ts';
 import { estimatedBytes, type SourceFacts } from '../facts.ts';
+import { foresee } from '../outlook.ts';
 import { findBlockers } from '../preflight.ts';
 import type { CriuOptions } from './backend.ts';
 import { readLayer } from './layer.ts';
@@ -10,6 +11,7 @@ import { findOwnMounts } from './own-mounts.ts';
 import {
   findMultipathListeners,
   findNamespacesSharedWithNode,
+  findProcessesBeside,
   readProcessFacts,
 } from './process-facts.ts';
 import { findRoom, sharedMemoryBytes } from './room.ts';
@@ -23,9 +25,13 @@ export async function preflight(
   probe: BackendProbe,
   request: CaptureRequest,
   signal: AbortSignal,
-): Promise<{ readonly blockers: readonly Blocker[]; readonly estimatedBytes: number }> {
+): Promise<Preflight> {
   const facts = await observe(options, probe, request, signal);
-  return { blockers: findBlockers(facts), estimatedBytes: estimatedBytes(facts) };
+  return {
+    blockers: findBlockers(facts),
+    estimatedBytes: estimatedBytes(facts),
+    outlook: foresee(request.container.name, facts),
+  };
 }
 
 async function observe(
@@ -44,6 +50,7 @@ async function observe(
   return {
     probe,
     processes,
+    processesBeside: await findProcessesBeside(procRoot, root, processes),
     memoryBytes,
     sharedWithNode: await findNamespacesSharedWithNode(procRoot, root.pid),
     mountPoints: mounts.map((mount) => mount.mountPoint),

@@ -2,13 +2,16 @@ import type { ProcessIdentity } from '../../proc/identity.ts';
 import type { Mount } from '../../proc/mountinfo.ts';
 import { countMultipathSockets, parseListeners } from '../../proc/net-text.ts';
 import {
+  hasEnded,
+  listPids,
   listProc,
   readProc,
   readProcLink,
+  readStat,
   readStatus,
   readTree,
 } from '../../proc/process-table.ts';
-import type { ProcessFacts } from '../facts.ts';
+import type { ProcessFacts, SourceFacts } from '../facts.ts';
 import { readDescriptors } from './descriptors.ts';
 
 /** The processes of the source with what they hold, and the memory a dump of them would write, in bytes. */
@@ -65,6 +68,24 @@ async function findNestedNamespaces(
     if (own !== undefined && root !== undefined && own !== root) nested.push(namespace);
   }
   return nested;
+}
+
+/** Processes in the PID namespace of the source that its first process did not start: CRIU leaves them out. */
+export async function findProcessesBeside(
+  procRoot: string,
+  root: ProcessIdentity,
+  processes: readonly ProcessFacts[],
+): Promise<SourceFacts['processesBeside']> {
+  const own = await readProcLink(`${procRoot}/${root.pid}/ns/pid`);
+  const tree = new Set(processes.map(({ pid }) => pid));
+  const beside = await Promise.all(
+    (await listPids(procRoot)).map(async (pid) => {
+      if (tree.has(pid) || (await readProcLink(`${procRoot}/${pid}/ns/pid`)) !== own) return [];
+      const stat = await readStat(procRoot, pid);
+      return stat === undefined || hasEnded(stat) ? [] : [{ pid, command: stat.command }];
+    }),
+  );
+  return own === undefined ? [] : beside.flat();
 }
 
 /** Files of /dev in /proc/PID/maps, each once. Shared anonymous memory shows as /dev/zero and is none. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Descriptor, ProcessFacts, SourceFacts } from '../../../../agent/capture/facts.ts';
+import { foresee } from '../../../../agent/capture/outlook.ts';
 import { findBlockers } from '../../../../agent/capture/preflight.ts';
 
 const shell: ProcessFacts = {
@@ -24,6 +25,7 @@ const shell: ProcessFacts = {
 const clean: SourceFacts = {
   probe: { usable: true, why: '', version: '4.1.1' },
   processes: [shell],
+  processesBeside: [],
   sharedWithNode: [],
   mountPoints: ['/', '/proc', '/dev/shm'],
   volumes: [
@@ -195,4 +197,28 @@ test('several are told together, and many of one kind are summed up', () => {
     'sharedNamespaces',
   ]);
   expect(blockers[2]?.message).toMatch(/and 2 more/);
+});
+
+test('an outlook says what would be taken, and what would be lost', () => {
+  const outlook = foresee('main', {
+    ...clean,
+    tcpConnections: [{ ...connection, what: 'TCP 10.0.0.1:80 to 10.0.0.2:4711' }],
+    processesBeside: [{ pid: 30, command: 'bash' }],
+  });
+  expect(outlook.captured).toEqual([
+    { what: 'main: memory of 1 process', bytes: 100 },
+    { what: 'main: writable layer', bytes: 20 },
+    { what: 'main: /dev/shm', bytes: 3 },
+  ]);
+  expect(outlook.lost).toEqual([
+    'main: process 7 (sh), descriptor 3: TCP 10.0.0.1:80 to 10.0.0.2:4711',
+    expect.stringContaining('process 30 (bash) was started from outside'),
+  ]);
+});
+
+test('what is lost a hundred times is not told a hundred times', () => {
+  const many = Array.from({ length: 100 }, () => connection);
+  const { lost } = foresee('main', { ...clean, tcpConnections: many });
+  expect(lost).toHaveLength(11);
+  expect(lost.at(-1)).toBe('and 90 more of the kind');
 });

@@ -3,6 +3,7 @@ import type { CaptureBackend, RunningCapture } from '../../../../../agent/captur
 import { checkRequest } from '../../../../../agent/capture/check-request.ts';
 import type { Journal } from '../../../../../agent/journal/journal.ts';
 import type { Artifacts, OrderDeps, Sources } from '../../../../../agent/order/deps.ts';
+import { FreezeOutlook } from '../../../../../agent/order/freeze-outlook.ts';
 import { type Orders, startOrders } from '../../../../../agent/order/orders.ts';
 import { recover } from '../../../../../agent/order/recovery.ts';
 import type { Staging } from '../../../../../agent/order/staging.ts';
@@ -27,7 +28,11 @@ function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
   const { clock } = node;
   return {
     probe: async () => node.probe,
-    preflight: async () => ({ blockers: node.blockers, estimatedBytes: node.estimatedBytes }),
+    preflight: async () => ({
+      blockers: node.blockers,
+      estimatedBytes: node.estimatedBytes,
+      outlook: { captured: [], lost: [] },
+    }),
     start: async (request, onProcess) => {
       if (!node.staging.has(request.stagingDirectory)) throw new Error('no staging directory');
       await onProcess({ pid: 9000 + node.dumps.length, startTicks: 1 });
@@ -237,6 +242,7 @@ export async function startAgent(
       blocked: () => {},
       violated: (invariant) => events.push(`violated ${invariant}`),
     },
+    freezeOutlook: new FreezeOutlook(),
     nodeFacts: { name: nodeName },
     bootID: node.bootID,
   };

@@ -67,14 +67,18 @@ export class World {
     this.#stop.abort(new Error('the test is over'));
   }
 
-  async createPod(status: RawObject = {}, metadata: RawObject = {}): Promise<string> {
+  async createPod(
+    status: RawObject = {},
+    metadata: RawObject = {},
+    spec: RawObject = {},
+  ): Promise<string> {
     const pod = await this.kube.create(
       kinds.pod,
       {
         apiVersion: 'v1',
         kind: 'Pod',
         metadata: { name: 'counter', namespace: 'default', ...metadata },
-        spec: { nodeName, containers: [{ name: 'main', image: 'counter:1' }] },
+        spec: { nodeName, containers: [{ name: 'main', image: 'counter:1' }], ...spec },
       },
       { dryRun: false },
       never,
