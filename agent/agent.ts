@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { kinds } from '../core/api/kinds.ts';
 import { agentLeaseName, apiVersion, captureLeaseName } from '../core/api/names.ts';
 import type { PodSnapshotContent } from '../core/api/pod-snapshot-content.ts';
 import { sleep, systemClock } from '../core/clock.ts';
@@ -19,6 +20,7 @@ import { nodeCaches } from './caches.ts';
 import { checkRequest } from './capture/check-request.ts';
 import { criuBackend } from './capture/criu/backend.ts';
 import type { AgentConfig } from './config.ts';
+import { startExplanations } from './explain/explanations.ts';
 import type { Journal } from './journal/journal.ts';
 import { openSqliteJournal } from './journal/sqlite.ts';
 import type { OrderDeps } from './order/deps.ts';
@@ -107,8 +109,17 @@ export async function runAgent(
         ended: metrics.reconcileEnded('restore'),
       },
     );
+    const explanations = startExplanations(orderDeps, {
+      reflector: metrics.reflectorObserver(kinds.podSnapshotExplanation.kind),
+      queue: metrics.queueObserver('explanation'),
+    });
     progress.waitingFor = 'the first lists of pods and work orders';
-    const running = [caches.contents.run(signal), caches.pods.run(signal)];
+    const running = [
+      caches.contents.run(signal),
+      caches.pods.run(signal),
+      // Nobody waits for it: an older API server without this kind must not keep the agent from its orders.
+      explanations.run(signal),
+    ];
     await Promise.all([caches.contents.synced, caches.pods.synced]);
     orders.enqueueOpen();
     progress.waitingFor = undefined;

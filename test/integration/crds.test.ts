@@ -15,7 +15,10 @@ beforeAll(async () => {
   await bed.kubectl(['apply', '--server-side', '-k', crds]);
   await bed.waitFor(
     'the kinds to be served',
-    () => bed.kubectl(['get', 'podsnap,podsnapcontent,dckpt,snapjob', '-A']).catch(() => undefined),
+    () =>
+      bed
+        .kubectl(['get', 'podsnap,podsnapcontent,dckpt,snapjob,podexplain', '-A'])
+        .catch(() => undefined),
     20_000,
   );
   await bed.waitFor(

@@ -58,6 +58,8 @@ describe('what the agent may do', () => {
     expect(verbsOf('cryopod-agent', 'podsnapshotcontents/status')).toEqual(['patch', 'update']);
     expect(verbsOf('cryopod-agent', 'podsnapshots')).toEqual(readOnly);
     expect(verbsOf('cryopod-agent', 'dynamocheckpoints')).toEqual([]);
+    expect(verbsOf('cryopod-agent', 'podsnapshotexplanations')).toEqual(['delete', ...readOnly]);
+    expect(verbsOf('cryopod-agent', 'podsnapshotexplanations/status')).toEqual(['patch']);
   });
 
   it('labels pods and writes a condition, and neither makes nor removes them', () => {
@@ -75,6 +77,13 @@ describe('what the agent may do', () => {
       (item) => item.kind === 'ClusterRole' && item.metadata?.name === 'cryopod-agent',
     );
     expect(cluster?.rules.flatMap((item) => item.resources)).not.toContain('leases');
+  });
+});
+
+describe('what users may do', () => {
+  it('see no explanation with a role that only views', () => {
+    expect(verbsOf('cryopod-view', 'podsnapshotexplanations')).toEqual([]);
+    expect(verbsOf('cryopod-edit', 'podsnapshotexplanations')).toContain('create');
   });
 });
 
