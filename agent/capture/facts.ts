@@ -66,6 +66,8 @@ export type SourceFacts = {
   readonly unixPeersOutside: readonly OutsideConnection[];
   /** Established TCP connections. */
   readonly tcpConnections: readonly OutsideConnection[];
+  /** In a user namespace that is not the node's. */
+  readonly ownUserNamespace: boolean;
   /** File systems that somebody mounted inside the container: neither the runtime's nor volumes. */
   readonly ownMounts: readonly { readonly path: string; readonly fileSystem: string }[];
   /** The cgroup that holds the source frozen, undefined when none does. */

@@ -24,6 +24,13 @@ export const processChecks = {
           ],
     ),
 
+  userNamespace: ({ ownUserNamespace }) =>
+    ownUserNamespace
+      ? [
+          'the container is in a user namespace of its own (hostUsers: false, or made by its program), which cannot be captured; run it without',
+        ]
+      : [],
+
   nestedNamespaces: (facts) => nestedIn(facts),
 } as const satisfies Readonly<Record<string, Check>>;
 

@@ -12,6 +12,7 @@ import {
   findMultipathListeners,
   findNamespacesSharedWithNode,
   findProcessesBeside,
+  hasOwnUserNamespace,
   readProcessFacts,
 } from './process-facts.ts';
 import { findRoom, sharedMemoryBytes } from './room.ts';
@@ -59,6 +60,7 @@ async function observe(
       mounts,
       volumes.map((volume) => volume.path),
     ),
+    ownUserNamespace: await hasOwnUserNamespace(procRoot, root.pid),
     frozenBy: await findFreezer(procRoot, options.cgroupRoot, root.pid),
     tracingProblem: await findTracingProblem(procRoot),
     layerProblem,

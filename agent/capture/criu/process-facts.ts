@@ -120,6 +120,15 @@ export async function findMultipathListeners(
     .map(({ address }) => address);
 }
 
+/**
+ * True for a process whose user namespace is not the node's. In one of its own any program may mount, also an overlay over its root whose
+ * `upperdir` names a directory that the agent would then read on the node: its mount table must not be believed.
+ */
+export async function hasOwnUserNamespace(procRoot: string, pid: number): Promise<boolean> {
+  const own = await readProcLink(`${procRoot}/${pid}/ns/user`);
+  return own !== (await readProcLink(`${procRoot}/1/ns/user`));
+}
+
 const podFieldOfNamespace = { net: 'hostNetwork', ipc: 'hostIPC', pid: 'hostPID' } as const;
 
 /** The pod fields that gave the source a namespace of the node's; pid 1 is the node's. */

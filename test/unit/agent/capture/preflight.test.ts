@@ -44,6 +44,7 @@ const clean: SourceFacts = {
   unixPeersOutside: [],
   tcpConnections: [],
   ownMounts: [],
+  ownUserNamespace: false,
   frozenBy: undefined,
   tracingProblem: undefined,
   memoryBytes: 100,
@@ -105,6 +106,7 @@ test.each<[string, RegExp, SourceFacts]>([
     /process 7 \(sh\) is traced by process 99 \(gdb\)/,
     withProcess({ tracer: { pid: 99, command: 'gdb' } }),
   ],
+  ['userNamespace', /hostUsers: false/, { ...clean, ownUserNamespace: true }],
   ['tracing', /ptrace_scope is 3/, { ...clean, tracingProblem: 'ptrace_scope is 3' }],
   ['freezer', /\/kubepods\/a is frozen/, { ...clean, frozenBy: '/kubepods/a' }],
   [
