@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kinds } from '../core/api/kinds.ts';
 import { agentLeaseName, apiVersion, captureLeaseName } from '../core/api/names.ts';
@@ -163,6 +164,8 @@ async function localParts(config: AgentConfig): Promise<
   }
 > {
   const { hostRoot, kubeletDirectory, cgroupRoot, runtimeRoots, criuPath } = config;
+  // The kubelet makes it for everybody to read, and journal and locks name what is captured.
+  await chmod(config.stateDirectory, 0o700);
   const nodeFacts = nodeFactsOf(config.nodeName);
   const store = dirStore(config.storeDirectory);
   return {

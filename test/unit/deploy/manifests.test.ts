@@ -113,6 +113,15 @@ describe('the pods', () => {
     });
   });
 
+  it('the agent has a read-only root, and of the node three directories only', () => {
+    const { containers, volumes } = podOf('DaemonSet');
+    expect(containers[0]?.securityContext).toMatchObject({ readOnlyRootFilesystem: true });
+    const paths = volumes.flatMap(({ hostPath }) =>
+      hostPath === undefined ? [] : [z.object({ path: z.string() }).parse(hostPath).path],
+    );
+    expect(paths).toEqual(['/var/lib/cryopod', '/var/lib/cryopod-store', '/sys/fs/cgroup']);
+  });
+
   it('the agent mounts no runtime socket', () => {
     expect(JSON.stringify(podOf('DaemonSet').volumes)).not.toMatch(/\.sock/);
   });
