@@ -68,6 +68,7 @@ it('is removed by the agent of its node, which makes none itself', async () => {
     'answer and remove explanations of its own node only',
   );
   await world.kubectl(agentA, remove);
-  await world.allow(agent, 'team', 'create cryopod.dev:podsnapshotexplanations');
+  const rights = ['create cryopod.dev:podsnapshotexplanations', 'create pods/exec'] as const;
+  await world.allow(agent, 'team', ...rights);
   await expect(world.create(agentA, explanation('own'))).rejects.toThrow('may write nothing');
 });
