@@ -14,6 +14,11 @@ type Case = {
   readonly says: RegExp;
 };
 
+/** Runs a shell command before it. */
+const after = (first: string, words: string): object => ({
+  command: ['sh', '-c', `${first}; exec /fixtures/obstacle ${words}`],
+});
+
 const privileged = { securityContext: { privileged: true } };
 /** Never asked in the test: only its patience counts. */
 const impatient = {
@@ -62,6 +67,20 @@ const cases: readonly Case[] = [
     container: privileged,
     check: 'devices',
     says: /descriptor 3 is the device \/dev\/kmsg/,
+  },
+  {
+    name: 'block-device',
+    words: ['open', '/dev/disk'],
+    container: { ...privileged, ...after('mknod /dev/disk b 7 0', 'open /dev/disk') },
+    check: 'devices',
+    says: /descriptor 3 is the block device \/dev\/disk \(7:0\)/,
+  },
+  {
+    name: 'device-node',
+    words: ['nothing'],
+    container: { ...privileged, ...after('mknod /root-disk b 7 0', 'nothing') },
+    check: 'writableLayer',
+    says: /\/root-disk in the writable layer is a device node/,
   },
   {
     name: 'liveness-probe',
