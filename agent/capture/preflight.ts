@@ -53,6 +53,9 @@ const checks: Readonly<Record<string, Check>> = {
   },
 };
 
+/** Names of all checks over the facts, as blockers and metrics carry them. */
+export const checkNames: readonly string[] = Object.keys(checks);
+
 const shownOfEachCheck = 3;
 
 /** Everything that stands in the way, all of it at once; a check that finds much says how much more. Pure. */

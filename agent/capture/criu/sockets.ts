@@ -1,4 +1,4 @@
-import { parseConnections } from '../../proc/net-text.ts';
+import { countMultipathSockets, parseConnections } from '../../proc/net-text.ts';
 import { readProc } from '../../proc/process-table.ts';
 import { run } from '../../proc/run.ts';
 import { parseMultipathInodes, parseUnixSockets } from '../../proc/socket-text.ts';
@@ -22,11 +22,18 @@ export async function findOutsideConnections(
   signal: AbortSignal,
 ): Promise<SocketFacts> {
   const holders = holdersOfSockets(processes);
-  const unix = parseUnixSockets(await socketTable(procRoot, pid, 'unix', signal));
-  const multipath = parseMultipathInodes(await socketTable(procRoot, pid, 'mptcp', signal));
-  const tables = await Promise.all(
-    ['tcp', 'tcp6'].map((name) => readProc(`${procRoot}/${pid}/net/${name}`)),
-  );
+  if (holders.size === 0) {
+    return { unixPeersOutside: [], multipathConnections: [], tcpConnections: [] };
+  }
+  const network = `${procRoot}/${pid}/net`;
+  const hasMultipath = countMultipathSockets((await readProc(`${network}/protocols`)) ?? '') > 0;
+  const [unixTable, multipathTable, ...tables] = await Promise.all([
+    socketTable(procRoot, pid, 'unix', signal),
+    hasMultipath ? socketTable(procRoot, pid, 'mptcp', signal) : '',
+    ...['tcp', 'tcp6'].map((name) => readProc(`${network}/${name}`)),
+  ]);
+  const unix = parseUnixSockets(unixTable);
+  const multipath = parseMultipathInodes(multipathTable);
   const names = new Map(unix.map((socket) => [socket.inode, socket.name]));
   const connections = tables.flatMap((table) => parseConnections(table ?? ''));
   const held = connections.flatMap(({ inode, local, remote }) =>
