@@ -1,5 +1,5 @@
 import { formatBytes } from '../../core/units.ts';
-import { type Check, connectionOf, descriptorsWhere, nameOf } from './check-wording.ts';
+import { type Check, connectionOf, descriptorsWhere, nameOf, shown } from './check-wording.ts';
 import { type Descriptor, largestUnlinkedFileBytes, type SourceFacts } from './facts.ts';
 
 /** Kernel objects that CRIU can save; any other anonymous inode ends a dump. */
@@ -64,6 +64,19 @@ export const descriptorChecks = {
         (process) =>
           `${nameOf(process)} has secret memory (memfd_secret), which nobody but itself can read; let the program do without`,
       ),
+    ...facts.processes.flatMap((process) =>
+      process.mappedObjects
+        .filter(
+          (object) =>
+            object.startsWith(anonymous) &&
+            object !== ioUringInode &&
+            !process.descriptors.some(({ target }) => target === object),
+        )
+        .map(
+          (object) =>
+            `${nameOf(process)} maps ${shown(object)}, which cannot be saved; let the program unmap it`,
+        ),
+    ),
   ],
 
   devices: (facts) => [

@@ -80,6 +80,11 @@ test.each<[string, RegExp, SourceFacts]>([
   ['kernelObjects', /\[perf_event\]/, holding('anon_inode:[perf_event]')],
   ['devices', /\/dev\/nvidia0/, holding('/dev/nvidia0')],
   ['ioUring', /memory of process 7/, withProcess({ mappedObjects: ['anon_inode:[io_uring]'] })],
+  [
+    'kernelObjects',
+    /maps anon_inode:kvm-vcpu/,
+    withProcess({ mappedObjects: ['anon_inode:kvm-vcpu'] }),
+  ],
   ['kernelObjects', /memfd_secret/, withProcess({ mappedObjects: ['/secretmem (deleted)'] })],
   ['devices', /block device \/data\/disk \(254:0\)/, holding('/data/disk', { device: block })],
   ['devices', /the device \/x\/fuse/, holding('/x/fuse', { device: fuse })],
