@@ -4,7 +4,7 @@ import {
 } from '../../core/api/pod-snapshot-content.ts';
 import type { PodSnapshotExplanation } from '../../core/api/pod-snapshot-explanation.ts';
 import type { Pod } from '../../core/api/workload.ts';
-import { Failure, isFailure } from '../../core/failure.ts';
+import { errorText, Failure, isFailure } from '../../core/failure.ts';
 import type { Blocker } from '../capture/backend.ts';
 import { findUnreachable } from '../capture/pod-checks.ts';
 import type { OrderDeps } from '../order/deps.ts';
@@ -48,8 +48,9 @@ export async function answer(
     }
     return answerOf([...refused, ...looks.flatMap(({ blockers }) => blockers)], looks);
   } catch (error) {
-    if (isFailure(error, 'terminal')) return unknown(error.message);
-    throw error;
+    // What another try may mend is tried again; anything else is what there is to say.
+    if (signal.aborted || isFailure(error, 'retry', 'conflict')) throw error;
+    return unknown(errorText(error));
   }
 }
 
