@@ -102,7 +102,7 @@ export async function runAgent(
     const restores = startRestores(
       await restoreParts(config, store, {
         ...{ kube, log, pod: caches.orders.pod, announce: events.record },
-        resolve: local.sources.resolve,
+        sources: local.sources,
       }),
       {
         random: Math.random,

@@ -65,7 +65,18 @@ const containerSchema = z.object({
   /** Names of stdin, stdout and stderr as CRIU knows them. */
   stdio: z.array(text).max(16),
   mounts: z
-    .array(z.object({ path: text, treatment: z.enum(['rootfs', 'criu', 'external', 'volume']) }))
+    .array(
+      z.object({
+        path: text,
+        treatment: z.enum(['rootfs', 'criu', 'external', 'volume']),
+        /** The pod's volume; of `volumes` where that is the treatment (older artifacts, with no volume but `dev-shm`, leave it out). */
+        volume: text.optional(),
+        kind: text.optional(),
+        subPath: text.optional(),
+        /** The persistent volume claim that the restored pod must have there. */
+        claim: text.optional(),
+      }),
+    )
     .max(10_000),
   criu: tarBlobSchema,
   memory: z.array(memoryFileSchema).max(10_000),
@@ -73,6 +84,24 @@ const containerSchema = z.object({
   volumes: z.array(tarBlobSchema.extend({ name: label })).max(1000),
 });
 export type ArtifactContainer = z.infer<typeof containerSchema>;
+
+const volumesIn = (containers: readonly ArtifactContainer[]): ArtifactContainer['volumes'] =>
+  containers.flatMap(({ volumes }) => volumes);
+
+const namesOfVolumes = (containers: readonly ArtifactContainer[]): ReadonlySet<string> =>
+  new Set(volumesIn(containers).map(({ name }) => name));
+
+/** Every volume of these containers once, by name and content: one that several mount stands in each of them. */
+export function volumesOf(
+  containers: readonly ArtifactContainer[],
+): ReadonlyMap<string, ArtifactContainer['volumes'][number]> {
+  return new Map(
+    volumesIn(containers).map((volume) => [
+      `${volume.name} ${volume.digest} ${volume.sizeBytes} ${volume.storedBytes}`,
+      volume,
+    ]),
+  );
+}
 
 const factsShape = {
   contentUID: text,
@@ -99,7 +128,13 @@ export const artifactConfigSchema = z.object({
     .refine(
       (all) => new Set(all.map((container) => container.name)).size === all.length,
       'container names must be unique',
+    )
+    .refine(
+      (all) => volumesOf(all).size === namesOfVolumes(all).size,
+      'a volume of two containers must be the same in both',
     ),
+  /** From the first stop of a container to the last thaw. */
+  freezeMilliseconds: z.number().min(0).optional(),
   /** Of all layers together: before, and after compression and with each blob counted once. */
   totals: z.object({ sizeBytes: bytes, storedBytes: bytes }),
 });
@@ -108,7 +143,7 @@ export type ArtifactConfig = z.infer<typeof artifactConfigSchema>;
 
 const factsSchema = z.object({
   ...factsShape,
-  container: z.object({ name: label, image: text, imageID: text, limits: textMap }),
+  containers: z.array(z.object({ name: label, image: text, imageID: text, limits: textMap })),
 });
 /**
  * What the order knows and the dump does not. Everything in it must be the same when a publish is taken up again (no time of day, no attempt):

@@ -4,19 +4,25 @@ import { basename, dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdDecompress } from 'node:zlib';
-import { Failure, isFailure } from '../../core/failure.ts';
+import { isFailure } from '../../core/failure.ts';
 import { corruptBlob } from '../store/digest.ts';
 import type { ReferenceKey, SnapshotStore } from '../store/store.ts';
 import { inParallel } from './bounded.ts';
 import { decodeChunk } from './chunk.ts';
-import type { ArtifactConfig, ArtifactContainer, MemoryFile, TarBlob } from './config.ts';
+import {
+  type ArtifactConfig,
+  type ArtifactContainer,
+  type MemoryFile,
+  type TarBlob,
+  volumesOf,
+} from './config.ts';
 import { unpackCriuTar } from './criu-layer.ts';
 import { packingFailure } from './local-failure.ts';
 import { checkSize, readArtifact, readBlob } from './read.ts';
 
 /**
- * Rebuilds what a dump left, in a directory that must not exist yet (its parent must): `images/` as CRIU reads them, `rootfs.tar` and
- * `volumes/<name>.tar` as OCI layer tars. Everything is verified on the way, and the directory appears only once it is whole. Errors as readArtifact's.
+ * Rebuilds what a dump left, in a directory that must not exist yet (its parent must): `containers/<name>/images/` as CRIU reads them,
+ * `containers/<name>/rootfs.tar` and `volumes/<name>.tar` as OCI layer tars. Everything is verified on the way, and the directory appears only once it is whole. Errors as readArtifact's.
  */
 export async function extractArtifact(
   store: SnapshotStore,
@@ -25,15 +31,19 @@ export async function extractArtifact(
   signal: AbortSignal,
 ): Promise<ArtifactConfig> {
   const { config } = await readArtifact(store, key, signal);
-  const [container, ...others] = config.containers;
-  if (container === undefined || others.length > 0) {
-    const why = `${config.containers.length} containers in one artifact cannot be extracted yet`;
-    throw new Failure('terminal', 'CheckpointFailed', why);
-  }
   const partial = join(dirname(directory), `.${basename(directory)}.${randomUUID()}`);
   await mkdir(partial, { mode: 0o700 });
   try {
-    await extractContainer(store, container, partial, signal);
+    await mkdir(join(partial, 'containers'), { mode: 0o700 });
+    for (const container of config.containers) {
+      const target = join(partial, 'containers', container.name);
+      await mkdir(target, { mode: 0o700 });
+      await extractContainer(store, container, target, signal);
+    }
+    await mkdir(join(partial, 'volumes'), { mode: 0o700 });
+    for (const volume of volumesOf(config.containers).values()) {
+      await extractTar(store, volume, join(partial, 'volumes', `${volume.name}.tar`), signal);
+    }
     await rename(partial, directory);
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
@@ -57,17 +67,19 @@ async function extractContainer(
   await readTarBlob(store, container.criu, signal, (tar) =>
     unpackCriuTar(tar, (name) => newFile(join(images, name))),
   );
-  const toFile = (blob: TarBlob, path: string): Promise<void> =>
-    readTarBlob(store, blob, signal, async (tar) => {
-      await using file = await newFile(path);
-      for await (const piece of tar) await file.writeFile(piece);
-    });
-  await toFile(container.rootfs, join(directory, 'rootfs.tar'));
-  await mkdir(join(directory, 'volumes'), { mode: 0o700 });
-  for (const volume of container.volumes) {
-    await toFile(volume, join(directory, 'volumes', `${volume.name}.tar`));
-  }
+  await extractTar(store, container.rootfs, join(directory, 'rootfs.tar'), signal);
 }
+
+const extractTar = (
+  store: SnapshotStore,
+  blob: TarBlob,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> =>
+  readTarBlob(store, blob, signal, async (tar) => {
+    await using file = await newFile(path);
+    for await (const piece of tar) await file.writeFile(piece);
+  });
 
 const newFile = (path: string): Promise<FileHandle> => open(path, 'wx', 0o600);
 

@@ -2,7 +2,13 @@ import { Failure, isFailure } from '../../core/failure.ts';
 import type { DumpResult } from '../capture/backend.ts';
 import { digestOf } from '../store/digest.ts';
 import type { Digest, ReferenceKey, SnapshotStore } from '../store/store.ts';
-import { type ArtifactConfig, type ArtifactFacts, formatVersion, parseConfig } from './config.ts';
+import {
+  type ArtifactConfig,
+  type ArtifactFacts,
+  formatVersion,
+  parseConfig,
+  volumesOf,
+} from './config.ts';
 import { abandonPublish } from './delete.ts';
 import { packingFailure } from './local-failure.ts';
 import { layersOf, manifestOf } from './manifest.ts';
@@ -49,11 +55,11 @@ export async function publishArtifact(request: PublishRequest): Promise<Publishe
 async function publish(request: PublishRequest): Promise<PublishedArtifact> {
   const { store, dump, stagingDirectory, facts, key, fence, signal } = request;
   await using work = await openPublishWork(store, stagingDirectory);
-  const { container, ...common } = facts;
+  const { containers, ...common } = facts;
   const packed = await storeLayers(
     dump,
     stagingDirectory,
-    container,
+    containers,
     work,
     request.onProgress,
     signal,
@@ -61,8 +67,9 @@ async function publish(request: PublishRequest): Promise<PublishedArtifact> {
   const config = parseConfig({
     formatVersion,
     ...common,
-    containers: [packed],
-    totals: totalsOf([packed]),
+    containers: packed,
+    freezeMilliseconds: dump.freezeMilliseconds,
+    totals: totalsOf(packed),
   } satisfies ArtifactConfig);
   const manifest = manifestOf(config, await putJSON(work, config, signal));
   const { digest, size } = await putJSON(work, manifest, signal);
@@ -97,11 +104,9 @@ async function putJSON(
 
 function totalsOf(containers: ArtifactConfig['containers']): ArtifactConfig['totals'] {
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
-  const raw = containers.flatMap(({ criu, memory, rootfs, volumes }) =>
-    [criu, ...memory, rootfs, ...volumes].map((part) => part.sizeBytes),
-  );
+  const parts = containers.flatMap(({ criu, memory, rootfs }) => [criu, ...memory, rootfs]);
   return {
-    sizeBytes: sum(raw),
+    sizeBytes: sum([...parts, ...volumesOf(containers).values()].map((part) => part.sizeBytes)),
     storedBytes: sum(layersOf(containers).map((layer) => layer.size)),
   };
 }

@@ -22,16 +22,19 @@ export type LayerStatistics = {
   readonly storedBytes: number;
 };
 
-/** What each sort of layer of an artifact costs, in the order of the config. */
+/** What each sort of layer of an artifact costs, in the order of the config. A volume of several containers is the first one's. */
 export function layerStatistics(config: ArtifactConfig): readonly LayerStatistics[] {
   const seen = new Set<Digest>();
-  return config.containers.flatMap((container) =>
-    layerTypes.flatMap((type) => {
-      const pieces = piecesOf(container, type);
+  const volumes = new Set<string>();
+  return config.containers.flatMap((container) => {
+    const own = container.volumes.filter(({ name }) => !volumes.has(name));
+    for (const { name } of own) volumes.add(name);
+    return layerTypes.flatMap((type) => {
+      const pieces = piecesOf({ ...container, volumes: own }, type);
       if (pieces.length === 0) return [];
       return [{ container: container.name, type, ...summed(pieces, seen) }];
-    }),
-  );
+    });
+  });
 }
 
 type Piece = Chunk | ({ readonly encoding: 'tar'; readonly digest: Digest } & PieceSizes);

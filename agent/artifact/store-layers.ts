@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { Failure } from '../../core/failure.ts';
 import type { DumpResult } from '../capture/backend.ts';
 import type { ArtifactContainer, ArtifactFacts, TarBlob } from './config.ts';
 import { criuTar, listImages } from './criu-layer.ts';
@@ -15,22 +16,31 @@ export type OnProgress = (progress: {
   readonly bytesTotal: number;
 }) => void;
 
-/** Stores everything a dump left in staging and returns its entry of the config. */
+/** Stores everything a dump left in staging and returns its containers' entries of the config. `facts`: of the same containers. */
 export async function storeLayers(
   dump: DumpResult,
   stagingDirectory: string,
-  container: ArtifactFacts['container'],
+  facts: ArtifactFacts['containers'],
   work: PublishWork,
   onProgress: OnProgress,
   signal: AbortSignal,
-): Promise<ArtifactContainer> {
+): Promise<ArtifactContainer[]> {
   const staged = (path: string): string => resolve(stagingDirectory, path);
-  const images = staged(dump.imagesDirectory);
-  const { memory, small } = await listImages(images);
-  const tars = [dump.rootfsTar, ...dump.volumeTars.map((volume) => volume.path)].map(staged);
-  const tarSizes = await Promise.all(tars.map(async (path) => (await stat(path)).size));
-  const sizes = [...memory, ...small].map((file) => file.sizeBytes);
-  const bytesTotal = [...sizes, ...tarSizes].reduce((sum, size) => sum + size, 0);
+  const pairs = facts.map((fact) => {
+    const dumped = dump.containers.find(({ name }) => name === fact.name);
+    if (dumped !== undefined) return { fact, dumped };
+    throw new Failure('terminal', 'CheckpointFailed', `container ${fact.name} was not dumped`);
+  });
+  const images = await Promise.all(
+    pairs.map(({ dumped }) => listImages(staged(dumped.imagesDirectory))),
+  );
+  const tars = [
+    ...dump.containers.map(({ rootfsTar }) => rootfsTar),
+    ...dump.volumeTars.map(pathOf),
+  ];
+  const tarSizes = await Promise.all(tars.map(async (path) => (await stat(staged(path))).size));
+  const imageSizes = images.flatMap(({ memory, small }) => [...memory, ...small].map(sizeOf));
+  const bytesTotal = [...imageSizes, ...tarSizes].reduce((sum, size) => sum + size, 0);
   let seen = 0;
   const onBytes = (count: number): void => {
     seen += count;
@@ -41,30 +51,39 @@ export async function storeLayers(
   const pack = (name: string, tar: AsyncIterable<Buffer>): Promise<TarBlob> =>
     storeTar(name, tar, work, onBytes, signal);
   const files = (name: string, path: string, kind: LayerKind): Promise<TarBlob> =>
-    pack(name, ociLayer(createReadStream(path, { highWaterMark: 1 << 20 }), kind));
+    pack(name, ociLayer(createReadStream(staged(path), { highWaterMark: 1 << 20 }), kind));
 
-  const memoryFiles = await storeMemory(images, memory, work, onBytes, signal);
-  const criu = await pack('criu', criuTar(images, small));
-  const rootfs = await files('rootfs', staged(dump.rootfsTar), 'rootfs');
-  const volumes: ArtifactContainer['volumes'] = [];
+  const containers: ArtifactContainer[] = [];
+  for (const [index, { fact, dumped }] of pairs.entries()) {
+    const directory = staged(dumped.imagesDirectory);
+    const { memory, small } = images[index] ?? { memory: [], small: [] };
+    containers.push({
+      ...fact,
+      frozenAt: dumped.frozenAt,
+      freezeMilliseconds: dumped.freezeMilliseconds,
+      criuVersion: dump.criuVersion,
+      criuOptions: [...dumped.options],
+      stdio: [...dumped.stdio],
+      mounts: dumped.mounts.map((mount) => ({ ...mount })),
+      memory: await storeMemory(directory, memory, work, onBytes, signal),
+      criu: await pack(`criu-${index}`, criuTar(directory, small)),
+      rootfs: await files(`rootfs-${index}`, dumped.rootfsTar, 'rootfs'),
+      volumes: [],
+    });
+  }
   for (const [index, { name, path }] of dump.volumeTars.entries()) {
-    volumes.push({ name, ...(await files(`volume-${index}`, staged(path), 'volume')) });
+    const volume = { name, ...(await files(`volume-${index}`, path, 'volume')) };
+    for (const container of containers) {
+      const mounts = container.mounts.filter(({ treatment }) => treatment === 'volume');
+      if (mounts.some((mount) => mount.volume === name)) container.volumes.push(volume);
+    }
   }
   onProgress({ bytesDone: bytesTotal, bytesTotal });
-  return {
-    ...container,
-    frozenAt: dump.frozenAt,
-    freezeMilliseconds: dump.freezeMilliseconds,
-    criuVersion: dump.criuVersion,
-    criuOptions: [...dump.options],
-    stdio: [...dump.stdio],
-    mounts: dump.mounts.map((mount) => ({ ...mount })),
-    criu,
-    memory: memoryFiles,
-    rootfs,
-    volumes,
-  };
+  return containers;
 }
+
+const pathOf = ({ path }: { readonly path: string }): string => path;
+const sizeOf = ({ sizeBytes }: { readonly sizeBytes: number }): number => sizeBytes;
 
 async function storeTar(
   name: string,

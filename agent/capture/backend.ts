@@ -1,8 +1,8 @@
 import type { Failure } from '../../core/failure.ts';
-import type { ProcessIdentity } from '../proc/identity.ts';
+import type { CaptureProcesses, ProcessIdentity } from '../proc/identity.ts';
 import type { Outlook } from './outlook.ts';
 
-export type { ProcessIdentity };
+export type { CaptureProcesses, ProcessIdentity };
 
 /** What preflight found in the way; the message names process, descriptor and remedy. */
 export type Blocker = { readonly check: string; readonly message: string };
@@ -30,6 +30,18 @@ export type BackendProbe = {
 
 /** Files left in staging by a finished dump; the artifact is packed from them. Paths relative to the staging directory. */
 export type DumpResult = {
+  /** From the first stop of a container to the last thaw. */
+  readonly freezeMilliseconds: number;
+  /** In the order they were asked for. */
+  readonly containers: readonly DumpedContainer[];
+  /** GNU tar per captured volume, taken inside the freeze: each once, however many containers mount it. */
+  readonly volumeTars: readonly { readonly name: string; readonly path: string }[];
+  readonly criuVersion: string;
+};
+
+/** A container's part of a dump. */
+export type DumpedContainer = {
+  readonly name: string;
   readonly freezeMilliseconds: number;
   /** Wall clock of the first stop, RFC 3339. */
   readonly frozenAt: string;
@@ -37,25 +49,39 @@ export type DumpResult = {
   readonly imagesDirectory: string;
   /** GNU tar of the overlay's upper directory, taken inside the freeze. */
   readonly rootfsTar: string;
-  /** GNU tar per captured volume (/dev/shm), taken inside the freeze. */
-  readonly volumeTars: readonly { readonly name: string; readonly path: string }[];
-  /** Mounts of the container and how each was treated. */
-  readonly mounts: readonly {
-    readonly path: string;
-    readonly treatment: 'rootfs' | 'criu' | 'external' | 'volume';
-  }[];
+  readonly mounts: readonly TreatedMount[];
   /** Names of stdin, stdout, stderr as CRIU knows them (`pipe:[1234]`), for --inherit-fd at restore. */
   readonly stdio: readonly string[];
   readonly options: readonly string[];
-  readonly criuVersion: string;
+};
+
+/** A mount of the container and how it was treated. */
+export type TreatedMount = {
+  readonly path: string;
+  readonly treatment: 'rootfs' | 'criu' | 'external' | 'volume';
+  /** Name of the pod's volume, or `dev-shm` for the sandbox's; with the treatment `volume` that of its entry in `volumeTars`. */
+  readonly volume?: string | undefined;
+  /** What it is in the pod's spec: `emptyDir`, `projected`, `persistentVolumeClaim`. */
+  readonly kind?: string | undefined;
+  /** The part of the volume that is mounted, where it is not all of it. */
+  readonly subPath?: string | undefined;
+  readonly claim?: string | undefined;
+};
+
+/** A volume of the pod as its spec has it, and where the containers mount it. */
+export type PodVolume = {
+  readonly name: string;
+  /** The field of the spec that says what it is: `emptyDir`, `persistentVolumeClaim`. */
+  readonly kind: string;
+  readonly claim?: string | undefined;
+  readonly mounts: readonly { readonly container: string; readonly path: string }[];
 };
 
 /** A dump going on. The hold is reached inside the freeze; until `release` the source stays frozen, for good reason only. */
 export interface RunningCapture {
-  readonly process: ProcessIdentity;
-  /** Resolves when every task is frozen and dumped and the hold waits; rejects with a Failure when CRIU failed before. */
+  /** Resolves when every task of every container is frozen and dumped and the hold waits; rejects with a Failure when one CRIU failed before. */
   held(): Promise<void>;
-  /** Inside the hold: captures the writable layer and volumes, then lets the source go on; resolves after CRIU has ended and every process runs. */
+  /** Inside the hold: captures writable layers and volumes, then lets the source go on; resolves after every CRIU has ended and every process runs. */
   release(signal: AbortSignal): Promise<DumpResult>;
   /** Ends the capture from inside (never by killing CRIU), also in the middle of the memory; resolves once the source runs on, verified. Idempotent. */
   abort(why: Failure): Promise<void>;
@@ -67,20 +93,26 @@ export interface CaptureBackend {
   probe(signal: AbortSignal): Promise<BackendProbe>;
   /** All blockers at once, the bytes a dump would write, and what it would be; freezes nothing. */
   preflight(request: CaptureRequest, signal: AbortSignal): Promise<Preflight>;
-  /** Starts the dump into an existing, empty staging directory (0700). `onProcess` is called, and awaited, before CRIU can freeze anything. */
+  /**
+   * Starts the dump into an existing, empty staging directory (0700). `onProcesses` is called once, and awaited, before any CRIU can freeze
+   * anything.
+   */
   start(
     request: CaptureRequest,
-    onProcess: (process: ProcessIdentity) => Promise<void>,
+    onProcesses: (processes: readonly CaptureProcesses[]) => Promise<void>,
     signal: AbortSignal,
   ): Promise<RunningCapture>;
   /**
-   * After a restart of the agent: what became of a capture another process of the agent began. Waits until its CRIU has ended (its pipes are
-   * closed, so it does) and every process of the source runs, thawing what is left stopped.
+   * After a restart of the agent: what became of a capture another process of the agent began. Waits until its CRIUs have ended (their pipes
+   * are closed, so they do) and every process of the source runs, thawing what is left stopped.
    */
   settle(
     left: {
-      readonly criu: ProcessIdentity | undefined;
-      readonly source: ProcessIdentity | undefined;
+      /** Of each container what is known. */
+      readonly processes: readonly {
+        readonly source: ProcessIdentity | undefined;
+        readonly criu: ProcessIdentity | undefined;
+      }[];
       /** The staging directory of that capture, where it noted which processes were stopped before it began: they stay stopped. */
       readonly stagingDirectory?: string;
     },
@@ -88,10 +120,11 @@ export interface CaptureBackend {
   ): Promise<{ readonly sourceRuns: boolean }>;
 }
 
-/** One capture: which container, where to put the bytes. */
+/** One capture: which containers of one pod, all in one freeze; where to put the bytes. */
 export type CaptureRequest = {
-  readonly container: SourceContainer;
+  readonly containers: readonly SourceContainer[];
   readonly podUID: string;
+  readonly volumes: readonly PodVolume[];
   readonly stagingDirectory: string;
   /** Longest time the source may stand still, from its first stop to its last thaw; over it the capture fails with FreezeBudgetExceeded. */
   readonly freezeBudgetSeconds?: number | undefined;

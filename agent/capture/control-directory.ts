@@ -1,5 +1,6 @@
 import { controlVolume } from '../../core/api/names.ts';
 import type { ConfinedDirectory } from '../proc/confined-files.ts';
+import { emptyDirDirectory } from './empty-dir.ts';
 
 /**
  * The control directory of a container as the agent reaches it: the kubelet's directory of the pod's emptyDir, and in it the container's
@@ -11,15 +12,6 @@ export function controlDirectory(at: {
   readonly podUID: string;
   readonly container: string;
 }): ConfinedDirectory {
-  return {
-    base: `${at.hostRoot}${at.kubeletDirectory}`,
-    below: [
-      'pods',
-      at.podUID,
-      'volumes',
-      'kubernetes.io~empty-dir',
-      controlVolume.name,
-      at.container,
-    ],
-  };
+  const { base, below } = emptyDirDirectory({ ...at, volume: controlVolume.name });
+  return { base, below: [...below, at.container] };
 }

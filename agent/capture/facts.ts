@@ -38,12 +38,11 @@ export type OutsideConnection = {
   readonly what: string;
 };
 
-/** A mount of the container that is a volume of the pod: `kubernetes.io~empty-dir`, name as in the pod's spec. */
-export type VolumeMount = {
+/** A volume that is captured, and one place where it is mounted. */
+export type CapturedVolume = {
+  readonly name: string;
   readonly path: string;
   readonly fileSystem: string;
-  readonly plugin: string;
-  readonly name: string;
 };
 
 /** Everything that preflight judges, read while the source runs. Sizes in bytes. */
@@ -55,7 +54,9 @@ export type SourceFacts = {
   /** Namespaces shared with the node, as pod fields: hostNetwork, hostIPC. */
   readonly sharedWithNode: readonly string[];
   readonly mountPoints: readonly string[];
-  readonly volumes: readonly VolumeMount[];
+  readonly volumes: readonly CapturedVolume[];
+  /** Volumes that had to be captured and cannot be found, one sentence each. */
+  readonly missingVolumes: readonly string[];
   /** Why the writable layer cannot be read, undefined when it can. */
   readonly layerProblem: string | undefined;
   /** Addresses (`0.0.0.0:8080`, `[::]:8080`) on which the source listens with MPTCP. */
@@ -78,7 +79,8 @@ export type SourceFacts = {
   readonly layerBytes: number;
   /** Device nodes in the writable layer, as the container names them. */
   readonly layerDevices: readonly string[];
-  readonly sharedMemoryBytes: number;
+  /** Of all volumes that are captured. */
+  readonly volumeBytes: number;
   readonly room: readonly Room[];
 };
 
@@ -93,5 +95,5 @@ export type Room = {
 
 /** What a dump writes at most. */
 export function estimatedBytes(facts: SourceFacts): number {
-  return facts.memoryBytes + facts.layerBytes + facts.sharedMemoryBytes;
+  return facts.memoryBytes + facts.layerBytes + facts.volumeBytes;
 }

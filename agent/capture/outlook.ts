@@ -1,4 +1,4 @@
-import { connectionOf, nameOf } from './check-wording.ts';
+import { connectionOf, nameOf, shown } from './check-wording.ts';
 import type { SourceFacts } from './facts.ts';
 
 /** What a capture would be, in sentences for a person; sizes in bytes. */
@@ -10,8 +10,8 @@ export type Outlook = {
 
 const shownOfEach = 10;
 
-/** What capturing this container would take and lose. Pure. */
-export function foresee(container: string, facts: SourceFacts): Outlook {
+/** What capturing the source would take and lose. Pure. */
+export function foresee(facts: SourceFacts): Outlook {
   const count = facts.processes.length;
   const sizes = [
     {
@@ -19,23 +19,24 @@ export function foresee(container: string, facts: SourceFacts): Outlook {
       bytes: facts.memoryBytes,
     },
     { what: 'writable layer', bytes: facts.layerBytes },
-    { what: '/dev/shm', bytes: facts.sharedMemoryBytes },
+    { what: volumesOf(facts), bytes: facts.volumeBytes },
   ];
   return {
-    captured: sizes
-      .filter(({ bytes }) => bytes > 0)
-      .map(({ what, bytes }) => ({ what: `${container}: ${what}`, bytes })),
+    captured: sizes.filter(({ bytes }) => bytes > 0).map(({ what, bytes }) => ({ what, bytes })),
     lost: [
-      ...some(facts.tcpConnections.map((one) => `${container}: ${connectionOf(one)}`)),
+      ...some(facts.tcpConnections.map(connectionOf)),
       ...some(
         facts.processesBeside.map(
           (process) =>
-            `${container}: ${nameOf(process)} was started from outside (kubectl exec, a probe) and is not part of the capture`,
+            `${nameOf(process)} was started from outside (kubectl exec, a probe) and is not part of the capture`,
         ),
       ),
     ],
   };
 }
+
+const volumesOf = ({ volumes }: SourceFacts): string =>
+  `volumes ${volumes.map(({ name, path }) => `${shown(name)} at ${shown(path)}`).join(', ')}`;
 
 function some(lines: readonly string[]): readonly string[] {
   const more = lines.length - shownOfEach;

@@ -1,4 +1,3 @@
-import { controlVolume } from '../../core/api/names.ts';
 import { formatBytes } from '../../core/units.ts';
 import type { Blocker } from './backend.ts';
 import { type Check, shown } from './check-wording.ts';
@@ -19,18 +18,14 @@ const checks: Readonly<Record<string, Check>> = {
         `the pod uses ${field}: what it shares with the node cannot be captured; run it without`,
     ),
 
-  volumes: ({ volumes }) =>
-    volumes
-      .filter(
-        (volume) =>
-          volume.plugin === 'kubernetes.io~empty-dir' &&
-          volume.name !== controlVolume.name &&
-          !(volume.path === '/dev/shm' && volume.fileSystem === 'tmpfs'),
-      )
+  volumes: ({ volumes, missingVolumes }) => [
+    ...missingVolumes,
+    ...volumes
+      .filter(({ fileSystem }) => fileSystem === 'hugetlbfs')
       .map(
-        ({ name, path }) =>
-          `emptyDir ${name} at ${path}: only ${controlVolume.name} and a memory-backed one at /dev/shm are supported yet`,
+        ({ name, path }) => `emptyDir ${name} at ${path} is of huge pages, which cannot be saved`,
       ),
+  ],
 
   ...mountChecks,
 

@@ -1,4 +1,4 @@
-import type { ProcessIdentity } from '../capture/backend.ts';
+import type { CaptureProcesses } from '../capture/backend.ts';
 
 /** How far an order got, as intents: each is durable before the effect it announces. */
 export const intentSteps = ['staging', 'dumping', 'dumped', 'publishing', 'published'] as const;
@@ -12,12 +12,11 @@ export type Intent = {
   readonly snapshotName: string;
   readonly podUID: string;
   readonly podName: string;
-  readonly container: string;
   readonly attempt: number;
   readonly step: IntentStep;
   readonly stagingDirectory: string;
-  readonly criu: ProcessIdentity | undefined;
-  readonly source: ProcessIdentity | undefined;
+  /** Empty as long as nothing is known of the source. */
+  readonly processes: readonly CaptureProcesses[];
   /** leaseTransitions under which the attempt began. */
   readonly fence: number;
   /** Facts gathered so far (freeze time, result of the dump), JSON. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { ProcessIdentity } from '../capture/backend.ts';
+import type { CaptureProcesses } from '../capture/backend.ts';
 import { type Intent, intentSteps } from './journal.ts';
 
 /** One row of the table `intent`. Parsed on the way out: the file outlives the version of the agent that wrote it. */
@@ -10,40 +10,32 @@ const rowSchema = z.object({
   snapshotName: z.string(),
   podUID: z.string(),
   podName: z.string(),
-  container: z.string(),
   attempt: z.number().int(),
   step: z.enum(intentSteps),
   stagingDirectory: z.string(),
-  criuPid: z.number().int().nullable(),
-  criuStartTicks: z.number().int().nullable(),
-  sourcePid: z.number().int().nullable(),
-  sourceStartTicks: z.number().int().nullable(),
+  /** JSON of `processesSchema`. */
+  processes: z.string(),
   fence: z.number().int(),
   facts: z.string(),
 });
 export type Row = z.infer<typeof rowSchema>;
 
-const identity = (pid: number | null, startTicks: number | null): ProcessIdentity | undefined =>
-  pid === null || startTicks === null ? undefined : { pid, startTicks };
+const identitySchema = z.object({ pid: z.number().int(), startTicks: z.number().int() });
+const processesSchema: z.ZodType<readonly CaptureProcesses[]> = z.array(
+  z.object({
+    container: z.string(),
+    source: identitySchema,
+    criu: identitySchema.nullish().transform((criu) => criu ?? undefined),
+  }),
+);
 
 /** The intent in a row as SQLite gave it. Throws when the row is not one of ours. */
 export function intentOfRow(raw: unknown): Intent {
-  const { criuPid, criuStartTicks, sourcePid, sourceStartTicks, ...rest } = rowSchema.parse(raw);
-  return {
-    ...rest,
-    criu: identity(criuPid, criuStartTicks),
-    source: identity(sourcePid, sourceStartTicks),
-  };
+  const row = rowSchema.parse(raw);
+  return { ...row, processes: processesSchema.parse(JSON.parse(row.processes)) };
 }
 
 /** The row that stores an intent. */
 export function rowOfIntent(intent: Intent): Row {
-  const { criu, source, ...rest } = intent;
-  return {
-    ...rest,
-    criuPid: criu?.pid ?? null,
-    criuStartTicks: criu?.startTicks ?? null,
-    sourcePid: source?.pid ?? null,
-    sourceStartTicks: source?.startTicks ?? null,
-  };
+  return { ...intent, processes: JSON.stringify(intent.processes) };
 }

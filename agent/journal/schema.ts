@@ -24,4 +24,17 @@ export const migrations: readonly string[] = [
   `CREATE TABLE holder (
      identity TEXT PRIMARY KEY
    ) STRICT`,
+  // One capture may be of several containers: a list of their processes takes the place of one container's.
+  `ALTER TABLE intent ADD COLUMN processes TEXT NOT NULL DEFAULT '[]';
+   UPDATE intent SET processes = json_array(json_object(
+     'container', container,
+     'source', json_object('pid', sourcePid, 'startTicks', sourceStartTicks),
+     'criu', CASE WHEN criuPid IS NULL THEN NULL
+             ELSE json_object('pid', criuPid, 'startTicks', criuStartTicks) END))
+     WHERE sourcePid IS NOT NULL;
+   ALTER TABLE intent DROP COLUMN container;
+   ALTER TABLE intent DROP COLUMN criuPid;
+   ALTER TABLE intent DROP COLUMN criuStartTicks;
+   ALTER TABLE intent DROP COLUMN sourcePid;
+   ALTER TABLE intent DROP COLUMN sourceStartTicks`,
 ];

@@ -1,12 +1,12 @@
 import { Failure } from '../../core/failure.ts';
 import type { Blocker } from '../capture/backend.ts';
 import { findUnreachable } from '../capture/pod-checks.ts';
+import { sameProcess } from '../proc/identity.ts';
 import { type FromPod, factsAtStart, intentOf, requestOf } from './begin.ts';
 import type { OrderDeps } from './deps.ts';
 import { dump, type Prepared } from './dump.ts';
 import type { CaptureFacts } from './facts.ts';
 import { lookAtSource } from './look.ts';
-import { targetStatus } from './source-check.ts';
 import { confirmLease, withStoreRetries } from './store-retry.ts';
 import {
   failedEnd,
@@ -48,25 +48,21 @@ async function prepare(
 ): Promise<Prepared | 'standing'> {
   const { stop } = hooks;
   refuseBlocked(deps, findUnreachable(from.pod));
-  const root = await deps.sources.resolve(from.pod, order.container, stop);
-  const { earlier } = from;
-  if (
-    earlier !== undefined &&
-    (earlier.pid !== root.pid || earlier.startTicks !== root.startTicks)
-  ) {
-    const message = `container ${order.container} was restarted between two attempts (process ${earlier.pid}, now ${root.pid})`;
+  const targets = await deps.sources.resolve(from.pod, order.containers, stop);
+  for (const { name, root } of targets) {
+    const earlier = from.earlier.find((one) => one.container === name)?.source;
+    if (earlier === undefined || sameProcess(earlier, root)) continue;
+    const message = `container ${name} was restarted between two attempts (process ${earlier.pid}, now ${root.pid})`;
     throw new Failure('terminal', 'ContainerChanged', message);
   }
-  const containerID = targetStatus(from.pod, order.container)?.containerID ?? '';
-  const target = { name: order.container, containerID, root };
-  const request = requestOf(deps, order, from, target);
+  const request = requestOf(deps, order, from, targets);
   const look = await lookAtSource(deps, from.pod, order.content.spec, request, stop);
   const { estimatedBytes } = look;
   refuseBlocked(deps, look.blockers);
   const adopted = await withStoreRetries(deps, stop, () => prepareStore(deps, order, from, stop));
   if (!order.lease.current()) await confirmLease(deps, order.lease, stop);
   stop.throwIfAborted();
-  return adopted ? 'standing' : { target, estimatedBytes };
+  return adopted ? 'standing' : { targets, estimatedBytes };
 }
 
 function refuseBlocked(deps: Pick<OrderDeps, 'metrics'>, blockers: readonly Blocker[]): void {
@@ -91,6 +87,6 @@ async function prepareStore(
     return false;
   }
   const facts: CaptureFacts = { ...factsAtStart(deps, order, from), ...standing };
-  deps.journal.begin(intentOf(order, from, undefined, '', 'published', facts));
+  deps.journal.begin(intentOf(order, from, [], '', 'published', facts));
   return true;
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { HeldLease } from '../../runtime/held-lease.ts';
 import type { Kube, ServerClock } from '../../runtime/kube-port.ts';
 import type { Log } from '../../runtime/log.ts';
-import type { CaptureBackend, DumpResult, ProcessIdentity } from '../capture/backend.ts';
+import type { CaptureBackend, DumpResult, SourceContainer } from '../capture/backend.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { ReferenceKey } from '../store/store.ts';
 import type { CaptureFacts, Published } from './facts.ts';
@@ -55,8 +55,12 @@ export interface Artifacts {
 
 /** The source's processes and its control volume. */
 export interface Sources {
-  /** The container's first process. Failure 'ContainerNotResolved' when it is not on this node. */
-  resolve(pod: Pod, container: string, signal: AbortSignal): Promise<ProcessIdentity>;
+  /** The containers with their first processes, in the order given. Failure 'ContainerNotResolved' when one is not on this node. */
+  resolve(
+    pod: Pod,
+    containers: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly SourceContainer[]>;
   /** Writes a sentinel. False when the pod has no control volume for the container. */
   tell(pod: Pod, container: string, name: string, text: string): Promise<boolean>;
 }

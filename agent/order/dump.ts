@@ -11,12 +11,15 @@ import { type FromPod, factsAtStart, intentOf, requestOf } from './begin.ts';
 import type { OrderDeps } from './deps.ts';
 import { type CaptureFacts, formatFacts } from './facts.ts';
 import { markSettled } from './settle.ts';
-import { pinOf, type Verdict, viewSource } from './source-check.ts';
+import { nameContainers, pinsOf, type Verdict, viewSource } from './source-check.ts';
 import { readPod } from './source-pod.ts';
 import { failedEnd, isInterruption, type WorkEnd, type WorkHooks, type WorkOrder } from './work.ts';
 
 /** What is known when nothing but the freeze is left to do. `estimatedBytes`: what the dump writes at most, for progress. */
-export type Prepared = { readonly target: SourceContainer; readonly estimatedBytes: number };
+export type Prepared = {
+  readonly targets: readonly SourceContainer[];
+  readonly estimatedBytes: number;
+};
 
 /** Ends that were asked for, or that a limit set: whatever the source did meanwhile is not the reason. */
 const stops: readonly string[] = ['Cancelled', 'DeadlineExceeded', 'FreezeBudgetExceeded'];
@@ -29,13 +32,13 @@ export async function dump(
   deps: OrderDeps,
   order: WorkOrder,
   from: FromPod,
-  { target, estimatedBytes }: Prepared,
+  { targets, estimatedBytes }: Prepared,
   hooks: WorkHooks,
 ): Promise<WorkEnd | undefined> {
   const { content } = order;
   const { uid } = content.metadata;
   const request: CaptureRequest = {
-    ...requestOf(deps, order, from, target),
+    ...requestOf(deps, order, from, targets),
     onProgress: (bytesDone) =>
       hooks.progressed({ bytesDone, bytesTotal: Math.max(bytesDone, estimatedBytes) }),
   };
@@ -44,16 +47,16 @@ export async function dump(
   let running: RunningCapture | undefined;
   try {
     const { stagingDirectory } = request;
-    deps.journal.begin(intentOf(order, from, target.root, stagingDirectory, 'staging', begun));
+    deps.journal.begin(intentOf(order, from, targets, stagingDirectory, 'staging', begun));
     await deps.staging.create(request.stagingDirectory);
     hooks.stop.throwIfAborted();
     hooks.enter('Freezing');
-    const note = `freezing container ${order.container} of pod ${from.pod.metadata.name}`;
+    const note = `freezing ${nameContainers(order.containers)} of pod ${from.pod.metadata.name}`;
     tellSnapshot(deps.announce, content, { type: 'Normal', reason: 'Freezing', note });
     running = await deps.backend.start(
       request,
-      async (criu) => {
-        deps.journal.update(uid, { step: 'dumping', criu });
+      async (processes) => {
+        deps.journal.update(uid, { step: 'dumping', processes });
         // The last moment at which turning back costs the source nothing.
         hooks.stop.throwIfAborted();
       },
@@ -153,7 +156,7 @@ async function lostSource(
 ): Promise<Verdict | undefined> {
   try {
     const pod = await readPod(deps, order.content, AbortSignal.timeout(lookLimitMilliseconds));
-    const view = viewSource(order.content, pod, pinOf(from.pod, order.container));
+    const view = viewSource(order.content, pod, pinsOf(from.pod, order.containers));
     return view.state === 'lost' ? view : undefined;
   } catch (error) {
     deps.log.warn(

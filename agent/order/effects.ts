@@ -17,7 +17,7 @@ import {
   reportStage,
 } from './report.ts';
 import { settleIntent } from './settle.ts';
-import { targetContainer } from './source-check.ts';
+import { nameContainers, targetContainers } from './source-check.ts';
 import { sourcePod } from './source-pod.ts';
 import type { OrderState } from './state.ts';
 import { referenceKeyOf, type WorkOrder } from './work.ts';
@@ -135,13 +135,16 @@ async function startWork(scene: Play): Promise<void> {
   const facts = intent === undefined ? undefined : parseFacts(intent.facts);
   const order: WorkOrder = {
     content,
-    container: targetContainer(content),
+    containers: targetContainers(content),
     lease: record.lease,
     attempt: resumable
       ? (intent?.attempt ?? 1)
       : (intent?.attempt ?? content.status.attempts ?? 0) + 1,
     startedAt: facts?.startedAt ?? timestamp(deps.clock.wallMilliseconds()),
-    from: pod === undefined ? { start: 'staging' } : { start: 'pod', pod, earlier: intent?.source },
+    from:
+      pod === undefined
+        ? { start: 'staging' }
+        : { start: 'pod', pod, earlier: intent?.processes ?? [] },
   };
   const work = new CaptureWork(deps, order, {
     changed: () => {
@@ -160,15 +163,21 @@ async function sentinel(scene: Play, name: string, text: string): Promise<void> 
   const { deps } = state;
   const pod = await sourcePod(deps, content, signal);
   if (pod === undefined || pod.metadata.uid !== content.spec.source.podRef?.uid) return;
-  try {
-    if (await deps.sources.tell(pod, targetContainer(content), name, text)) return;
-    const note = `${name} was not written: the container mounts no control volume`;
-    tellSnapshot(deps.announce, content, { type: 'Normal', reason: 'Finishing', note });
-  } catch (error) {
-    if (!isFailure(error, 'gone', 'terminal')) throw error;
-    const note = `${name} was not written: ${error.message}`;
-    tellSnapshot(deps.announce, content, { type: 'Warning', reason: 'Finishing', note });
+  const containers = targetContainers(content);
+  let told = false;
+  for (const container of containers) {
+    try {
+      told = (await deps.sources.tell(pod, container, name, text)) || told;
+    } catch (error) {
+      if (!isFailure(error, 'gone', 'terminal')) throw error;
+      told = true;
+      const note = `${name} was not written: ${error.message}`;
+      tellSnapshot(deps.announce, content, { type: 'Warning', reason: 'Finishing', note });
+    }
   }
+  if (told) return;
+  const note = `${name} was not written: ${nameContainers(containers)} mounts no control volume`;
+  tellSnapshot(deps.announce, content, { type: 'Normal', reason: 'Finishing', note });
 }
 
 /** Actions that make sense without the object. */

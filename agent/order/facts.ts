@@ -3,18 +3,28 @@ import type { DumpResult } from '../capture/backend.ts';
 
 const dumpSchema: z.ZodType<DumpResult> = z.object({
   freezeMilliseconds: z.number(),
-  frozenAt: z.string(),
-  imagesDirectory: z.string(),
-  rootfsTar: z.string(),
-  volumeTars: z.array(z.object({ name: z.string(), path: z.string() })),
-  mounts: z.array(
+  containers: z.array(
     z.object({
-      path: z.string(),
-      treatment: z.enum(['rootfs', 'criu', 'external', 'volume']),
+      name: z.string(),
+      freezeMilliseconds: z.number(),
+      frozenAt: z.string(),
+      imagesDirectory: z.string(),
+      rootfsTar: z.string(),
+      mounts: z.array(
+        z.object({
+          path: z.string(),
+          treatment: z.enum(['rootfs', 'criu', 'external', 'volume']),
+          volume: z.string().optional(),
+          kind: z.string().optional(),
+          subPath: z.string().optional(),
+          claim: z.string().optional(),
+        }),
+      ),
+      stdio: z.array(z.string()),
+      options: z.array(z.string()),
     }),
   ),
-  stdio: z.array(z.string()),
-  options: z.array(z.string()),
+  volumeTars: z.array(z.object({ name: z.string(), path: z.string() })),
   criuVersion: z.string(),
 });
 
@@ -30,11 +40,12 @@ export type Published = z.infer<typeof publishedSchema>;
 const factsSchema = z.object({
   /** Wall clock at which the first attempt began, RFC 3339. */
   startedAt: z.string(),
-  /** Restart count of the container when the gate saw it; a different one later is a different process. */
-  restartCount: z.number().int(),
+  /** Restart count of each container when the gate saw it; a different one later is a different process. */
+  restartCounts: z.record(z.string(), z.number().int()).default({}),
   /** The kernel's boot the staging files were written under: their pages survive the agent's death, not the machine's. */
   bootID: z.string().optional(),
-  dump: dumpSchema.optional(),
+  /** One that an older agent noted is not known: the source is captured again. */
+  dump: dumpSchema.optional().catch(undefined),
   images: z
     .array(z.object({ container: z.string(), image: z.string(), imageID: z.string() }))
     .default([]),

@@ -3,18 +3,24 @@ import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts'
 import { isFailure } from '../../core/failure.ts';
 import type { OrderDeps } from './deps.ts';
 import { parseFacts } from './facts.ts';
-import { checkPod, pinOf, type SourcePin, targetContainer, type Verdict } from './source-check.ts';
+import {
+  checkPod,
+  pinsOf,
+  type SourcePin,
+  targetContainers,
+  type Verdict,
+} from './source-check.ts';
 import { podKeyOf, readPod } from './source-pod.ts';
 
 /**
  * The agent's own, uncached look at the source before anything is done to it, ending in the label that says so. An earlier attempt's
- * view of the container is kept: a restart between attempts must not go unseen.
+ * view of the containers is kept: a restart between attempts must not go unseen.
  */
 export async function passGate(
   deps: OrderDeps,
   content: PodSnapshotContent,
   signal: AbortSignal,
-): Promise<{ readonly pin: SourcePin } | Verdict> {
+): Promise<{ readonly pins: readonly SourcePin[] } | Verdict> {
   const intent = deps.journal.find(content.metadata.uid);
   const pod = await readPod(deps, content, signal);
   const verdict = checkPod(content, pod, intent === undefined ? 'new' : 'seen before');
@@ -25,10 +31,12 @@ export async function passGate(
     const metadata = { uid, resourceVersion, labels: { [labels.captureEligible]: 'true' } };
     await deps.kube.patch(podKeyOf(content), '', { type: 'merge', body: { metadata } }, signal);
   }
-  const pin = pinOf(pod, targetContainer(content));
-  const earlier = intent === undefined ? undefined : parseFacts(intent.facts);
+  const earlier = intent === undefined ? undefined : parseFacts(intent.facts)?.restartCounts;
   return {
-    pin: earlier === undefined ? pin : { ...pin, restartCount: earlier.restartCount },
+    pins: pinsOf(pod, targetContainers(content)).map((pin) => ({
+      ...pin,
+      restartCount: earlier?.[pin.container] ?? pin.restartCount,
+    })),
   };
 }
 

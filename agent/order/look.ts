@@ -29,7 +29,7 @@ export async function lookAtSource(
     estimatedBytes,
     asked.afterCapture,
   );
-  const names = [request.container.name];
+  const names = request.containers.map(({ name }) => name);
   return {
     ...found,
     expectedFreezeMilliseconds,

@@ -14,15 +14,14 @@ export function nodeSources(node: {
   readonly kubeletDirectory: string;
 }): Sources {
   return {
-    resolve: async (pod, container) => {
-      const containerID = targetStatus(pod, container)?.containerID;
-      if (containerID === undefined) {
-        const message = `container ${container} has no container ID in the pod's status`;
+    resolve: async (pod, containers) => {
+      const named = containers.map((name) => {
+        const containerID = targetStatus(pod, name)?.containerID;
+        if (containerID !== undefined) return { name, containerID };
+        const message = `container ${name} has no container ID in the pod's status`;
         throw new Failure('terminal', 'ContainerNotResolved', message);
-      }
-      const [resolved] = await resolveContainers(node.procRoot, [{ name: container, containerID }]);
-      if (resolved !== undefined) return resolved.root;
-      throw new Failure('terminal', 'ContainerNotResolved', `container ${container} not found`);
+      });
+      return resolveContainers(node.procRoot, named);
     },
     tell: async (pod, container, name, text) => {
       const mount = controlMount(pod, container);

@@ -28,7 +28,7 @@ export async function observe(
     mine,
     refusals: content === undefined ? [] : deps.refusals(content),
     gate:
-      record.gate === 'open' ? 'open' : 'pin' in record.gate ? ('passed' as const) : record.gate,
+      record.gate === 'open' ? 'open' : 'pins' in record.gate ? ('passed' as const) : record.gate,
     source: mine ? await viewOf(state, record, content, signal) : undefined,
     turn: turns.view(uid),
     lease: leaseOf(state, record),
@@ -76,11 +76,11 @@ async function viewOf(
   content: PodSnapshotContent,
   signal: AbortSignal,
 ): Promise<SourceView | undefined> {
-  if (record.gate === 'open' || !('pin' in record.gate)) return undefined;
+  if (record.gate === 'open' || !('pins' in record.gate)) return undefined;
   if (record.work !== undefined || isTerminal(content.status)) return undefined;
   if (content.metadata.deletionTimestamp !== undefined) return undefined;
   try {
-    return viewSource(content, await sourcePod(state.deps, content, signal), record.gate.pin);
+    return viewSource(content, await sourcePod(state.deps, content, signal), record.gate.pins);
   } catch (error) {
     signal.throwIfAborted();
     // A server that is away, or a pod that does not parse, must not keep a cancel or the deadline from being seen.

@@ -27,12 +27,9 @@ export async function publish(
   try {
     const intent = deps.journal.find(uid);
     const facts = intent === undefined ? undefined : parseFacts(intent.facts);
-    if (intent === undefined || facts?.dump === undefined) {
-      return failedEnd(
-        lostStaging('the journal does not know the dump'),
-        'CheckpointFailed',
-        'Running',
-      );
+    if (intent === undefined || facts === undefined) {
+      const failure = lostStaging('the journal does not know the dump');
+      return failedEnd(failure, 'CheckpointFailed', 'Running');
     }
     const resumed = order.from.start === 'staging';
     const startedAt = deps.clock.monotonicMilliseconds();
@@ -75,7 +72,7 @@ async function isWhole(
   facts: CaptureFacts,
   stagingDirectory: string,
 ): Promise<boolean> {
-  if (facts.bootID !== deps.bootID) return false;
+  if (facts.dump === undefined || facts.bootID !== deps.bootID) return false;
   if (!(await deps.staging.list()).includes(stagingDirectory)) return false;
   return hasFiles(facts.files, await deps.staging.files(stagingDirectory));
 }

@@ -8,7 +8,7 @@ import type { CaptureWork } from './worker.ts';
 /** What this process remembers of an order. Lost in a crash, and rebuilt from the world: nothing here decides alone. */
 export type OrderRecord = {
   readonly contentName: string;
-  gate: 'open' | { readonly pin: SourcePin } | Verdict;
+  gate: 'open' | { readonly pins: readonly SourcePin[] } | Verdict;
   lease: HeldLease | undefined;
   /** The lease came from somebody else, and the status does not say so yet. */
   takeoverUnannounced: boolean;

@@ -18,13 +18,13 @@ export async function markSettled(
   deps.journal.update(intent.contentUID, {
     step: 'staging',
     stagingDirectory: '',
-    criu: undefined,
+    processes: intent.processes.map((one) => ({ ...one, criu: undefined })),
     attempt: attempt === 'spare' ? Math.max(0, intent.attempt - 1) : intent.attempt,
   });
 }
 
 /**
- * Puts right what a dead process left of an attempt: waits until its CRIU has ended and the source runs, then drops the staging of an
+ * Puts right what a dead process left of an attempt: waits until its CRIUs have ended and the source runs, then drops the staging of an
  * unfinished dump. A finished one is kept: it can still be published.
  */
 export async function settleIntent(
@@ -34,8 +34,8 @@ export async function settleIntent(
 ): Promise<void> {
   if (isSettled(intent)) return;
   if (intent.step !== 'staging' && intent.step !== 'dumping') return;
-  const { criu, source, contentUID, step, stagingDirectory } = intent;
-  const { sourceRuns } = await deps.backend.settle({ criu, source, stagingDirectory }, signal);
+  const { processes, contentUID, step, stagingDirectory } = intent;
+  const { sourceRuns } = await deps.backend.settle({ processes, stagingDirectory }, signal);
   deps.log.info({ contentUID, step, sourceRuns }, 'settled an attempt that was cut short');
   await markSettled(deps, intent, 'count');
 }

@@ -2,8 +2,9 @@ import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts'
 import type { FailureReason } from '../../core/api/reasons.ts';
 import type { ContainerStatus, Pod } from '../../core/api/workload.ts';
 
-/** What the gate saw of the target container; anything else later is another incarnation. */
+/** What the gate saw of a target container; anything else later is another incarnation. */
 export type SourcePin = {
+  readonly container: string;
   readonly containerID: string | undefined;
   readonly restartCount: number;
 };
@@ -30,18 +31,28 @@ const lost = (reason: FailureReason, message: string): SourceView => ({
 
 const finishedPhases = ['Succeeded', 'Failed'];
 
-/** The container this version captures: exactly one, more are refused before (checkRequest). */
-export const targetContainer = (content: PodSnapshotContent): string =>
-  content.spec.source.podRef?.containers[0] ?? '';
+/** The containers to capture, in the order asked for. */
+export const targetContainers = (content: PodSnapshotContent): readonly string[] =>
+  content.spec.source.podRef?.containers ?? [];
 
-/** The status the kubelet reports for the target, if it does. */
+/** `container a`, `containers a, b`. */
+export const nameContainers = (containers: readonly string[]): string =>
+  `container${containers.length === 1 ? '' : 's'} ${containers.join(', ')}`;
+
+/** The status the kubelet reports for a target, if it does. */
 export const targetStatus = (pod: Pod, container: string): ContainerStatus | undefined =>
   pod.status.containerStatuses.find((status) => status.name === container);
 
-/** What to remember of the target at the gate. */
-export function pinOf(pod: Pod, container: string): SourcePin {
-  const status = targetStatus(pod, container);
-  return { containerID: status?.containerID, restartCount: status?.restartCount ?? 0 };
+/** What to remember of the targets at the gate. */
+export function pinsOf(pod: Pod, containers: readonly string[]): readonly SourcePin[] {
+  return containers.map((container) => {
+    const status = targetStatus(pod, container);
+    return {
+      container,
+      containerID: status?.containerID,
+      restartCount: status?.restartCount ?? 0,
+    };
+  });
 }
 
 /** Facts about the pod that no wait can change: identity, node, end of life, containers. */
@@ -72,20 +83,21 @@ export function checkPod(
   if (pod.metadata.deletionTimestamp !== undefined) {
     return { reason: 'SourcePodGone', message: `pod ${name} is being deleted` };
   }
-  const container = targetContainer(content);
-  if (!pod.spec.containers.some((candidate) => candidate.name === container)) {
-    const names = pod.spec.containers.map((candidate) => candidate.name).join(', ');
-    return {
-      reason: 'InvalidTargetContainer',
-      message: `pod ${name} has no container ${container}; it has ${names}`,
-    };
-  }
-  const exit = targetStatus(pod, container)?.state.terminated;
-  if (exit !== undefined) {
-    return {
-      reason: 'CheckpointContainerFailed',
-      message: `container ${container} ended with exit code ${exit.exitCode}${exit.reason === undefined ? '' : ` (${exit.reason})`} before it was captured`,
-    };
+  for (const container of targetContainers(content)) {
+    if (!pod.spec.containers.some((candidate) => candidate.name === container)) {
+      const names = pod.spec.containers.map((candidate) => candidate.name).join(', ');
+      return {
+        reason: 'InvalidTargetContainer',
+        message: `pod ${name} has no container ${container}; it has ${names}`,
+      };
+    }
+    const exit = targetStatus(pod, container)?.state.terminated;
+    if (exit !== undefined) {
+      return {
+        reason: 'CheckpointContainerFailed',
+        message: `container ${container} ended with exit code ${exit.exitCode}${exit.reason === undefined ? '' : ` (${exit.reason})`} before it was captured`,
+      };
+    }
   }
   if (finishedPhases.includes(pod.status.phase)) {
     return { reason: 'SourcePodGone', message: `pod ${name} has finished (${pod.status.phase})` };
@@ -93,15 +105,25 @@ export function checkPod(
   return undefined;
 }
 
-/** Whether the target can be captured now. `pin` is what the gate saw. */
+/** Whether the targets can be captured now, all of them. `pins` are what the gate saw. */
 export function viewSource(
+  content: PodSnapshotContent,
+  pod: Pod | undefined,
+  pins: readonly SourcePin[],
+): SourceView {
+  const verdict = checkPod(content, pod, 'seen before');
+  if (verdict !== undefined) return { state: 'lost', ...verdict };
+  const views = pins.map((pin) => viewContainer(content, pod, pin));
+  const lostOne = views.find((view) => view.state === 'lost');
+  return lostOne ?? views.find((view) => view.state === 'waiting') ?? { state: 'ready' };
+}
+
+function viewContainer(
   content: PodSnapshotContent,
   pod: Pod | undefined,
   pin: SourcePin,
 ): SourceView {
-  const verdict = checkPod(content, pod, 'seen before');
-  if (verdict !== undefined) return { state: 'lost', ...verdict };
-  const container = targetContainer(content);
+  const { container } = pin;
   const status = pod === undefined ? undefined : targetStatus(pod, container);
   if (status !== undefined && status.restartCount > pin.restartCount) {
     return lost(

@@ -36,7 +36,7 @@ export function storeArtifacts(store: SnapshotStore, node: NodeFacts): Artifacts
       const freezes = config.containers.map((container) => container.freezeMilliseconds);
       return {
         published: published(found.artifact),
-        freezeMilliseconds: Math.max(0, ...freezes),
+        freezeMilliseconds: config.freezeMilliseconds ?? Math.max(0, ...freezes),
       };
     },
     discard: async (key, stagingDirectory, signal) => {
@@ -50,8 +50,6 @@ export function storeArtifacts(store: SnapshotStore, node: NodeFacts): Artifacts
 function artifactFactsOf(request: PublishRequest, node: NodeFacts): ArtifactFacts {
   const { content, facts } = request;
   const { snapshotRef, source, afterCapture, tcp, waitForReady } = content.spec;
-  const container = source.podRef?.containers[0] ?? '';
-  const image = facts.images.find((candidate) => candidate.container === container);
   const { name, architecture, kernelVersion, cpu } = node;
   return {
     contentUID: content.metadata.uid,
@@ -68,11 +66,14 @@ function artifactFactsOf(request: PublishRequest, node: NodeFacts): ArtifactFact
     node: { name, architecture, kernelVersion, cpu },
     network: facts.network,
     options: { afterCapture, tcp, waitForReady },
-    container: {
-      name: container,
-      image: image?.image ?? '',
-      imageID: image?.imageID ?? '',
-      limits: facts.limits[container] ?? {},
-    },
+    containers: (source.podRef?.containers ?? []).map((name) => {
+      const image = facts.images.find((candidate) => candidate.container === name);
+      return {
+        name,
+        image: image?.image ?? '',
+        imageID: image?.imageID ?? '',
+        limits: facts.limits[name] ?? {},
+      };
+    }),
   };
 }

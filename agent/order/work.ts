@@ -4,14 +4,14 @@ import type { SourceState } from '../../core/api/stages.ts';
 import type { Pod } from '../../core/api/workload.ts';
 import { errorText, Failure } from '../../core/failure.ts';
 import type { HeldLease } from '../../runtime/held-lease.ts';
-import type { ProcessIdentity } from '../capture/backend.ts';
+import type { CaptureProcesses } from '../capture/backend.ts';
 import type { ReferenceKey } from '../store/store.ts';
 import type { WorkStage } from './observed.ts';
 
 /** What a worker is given: one attempt at one order, under its lease. */
 export type WorkOrder = {
   readonly content: PodSnapshotContent;
-  readonly container: string;
+  readonly containers: readonly string[];
   readonly lease: HeldLease;
   readonly attempt: number;
   /** When the order's first attempt began, RFC 3339. */
@@ -20,8 +20,8 @@ export type WorkOrder = {
     | {
         readonly start: 'pod';
         readonly pod: Pod;
-        /** The container's process as an earlier attempt saw it: another one now is another container. */
-        readonly earlier: ProcessIdentity | undefined;
+        /** The containers' processes as an earlier attempt saw them: another one now is another container. */
+        readonly earlier: readonly CaptureProcesses[];
       }
     | { readonly start: 'staging' };
 };

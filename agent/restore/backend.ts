@@ -3,10 +3,11 @@ import type { ProcessIdentity } from '../proc/identity.ts';
 
 /** One container to be restored: into which placeholder, from which extracted files. */
 export type RestoreRequest = {
+  readonly podUID: string;
   /** The placeholder's init. */
   readonly placeholder: ProcessIdentity;
   readonly container: ArtifactContainer;
-  /** What extractArtifact left for it. */
+  /** What extractArtifact left. */
   readonly filesDirectory: string;
   /** Not there yet; of this attempt alone. Keeps the log. */
   readonly workDirectory: string;

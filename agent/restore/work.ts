@@ -91,6 +91,7 @@ export class RestoreWork {
     await mark(placeholderFiles.begun, String(ticks));
     const result = await backend.restore(
       {
+        podUID: uid,
         placeholder,
         container,
         filesDirectory: artifact.directory,

@@ -47,7 +47,14 @@ export const podSchema = z.object({
     hostIPC: z.boolean().optional(),
     shareProcessNamespace: z.boolean().optional(),
     containers: z.array(containerSchema).default([]),
-    volumes: z.array(z.looseObject({ name: z.string() })).default([]),
+    volumes: z
+      .array(
+        z.looseObject({
+          name: z.string(),
+          persistentVolumeClaim: z.looseObject({ claimName: z.string() }).optional(),
+        }),
+      )
+      .default([]),
   }),
   status: z
     .looseObject({

@@ -9,12 +9,13 @@ export const sampleIntent: Intent = {
   snapshotName: 'counter',
   podUID: 'pod-uid',
   podName: 'counter-0',
-  container: 'main',
   attempt: 1,
   step: 'staging',
   stagingDirectory: '/var/lib/cryopod/staging/uid-1-1',
-  criu: undefined,
-  source: { pid: 4711, startTicks: 123_456_789 },
+  processes: [
+    { container: 'main', source: { pid: 4711, startTicks: 123_456_789 }, criu: undefined },
+    { container: 'side', source: { pid: 4712, startTicks: 123_456_790 }, criu: undefined },
+  ],
   fence: 3,
   facts: '{"a":1}',
 };
@@ -57,22 +58,22 @@ export function journalContract(
     it('replaces the intent of an older attempt', () => {
       const journal = make().open();
       journal.begin(sampleIntent);
-      journal.begin({ ...sampleIntent, attempt: 2, source: undefined });
-      expect(journal.open()).toEqual([{ ...sampleIntent, attempt: 2, source: undefined }]);
+      journal.begin({ ...sampleIntent, attempt: 2, processes: [] });
+      expect(journal.open()).toEqual([{ ...sampleIntent, attempt: 2, processes: [] }]);
       journal.close();
     });
 
     it('changes only the fields named in an update', () => {
       const journal = make().open();
       journal.begin(sampleIntent);
-      journal.update('uid-1', { step: 'dumping', criu: { pid: 9, startTicks: 8 } });
-      expect(journal.find('uid-1')).toEqual({
-        ...sampleIntent,
-        step: 'dumping',
+      const processes = sampleIntent.processes.map((one) => ({
+        ...one,
         criu: { pid: 9, startTicks: 8 },
-      });
-      journal.update('uid-1', { criu: undefined });
-      expect(journal.find('uid-1')?.criu).toBeUndefined();
+      }));
+      journal.update('uid-1', { step: 'dumping', processes });
+      expect(journal.find('uid-1')).toEqual({ ...sampleIntent, step: 'dumping', processes });
+      journal.update('uid-1', { processes: sampleIntent.processes });
+      expect(journal.find('uid-1')).toEqual({ ...sampleIntent, step: 'dumping' });
       journal.close();
     });
 

@@ -1,6 +1,8 @@
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import * as z from 'zod';
+import { type ArtifactContainer, volumesOf } from '../../agent/artifact/config.ts';
 import { extractArtifact } from '../../agent/artifact/extract.ts';
 import { dirStore } from '../../agent/store/dir/dir-store.ts';
 import type { Bed } from '../bed/bed.ts';
@@ -18,53 +20,85 @@ export type RunAgain = {
   readonly node: string;
   readonly namespace: string;
   readonly podName: string;
-  readonly image: string;
+  /** Of the one container `main`, where there is no `spec`. */
+  readonly image?: string;
+  /** The source's containers and volumes. */
+  readonly spec?: PlaceholderSpec;
   readonly artifact: { readonly namespace: string; readonly contentUID: string };
 };
 
+type Mounted = {
+  readonly volumeMounts?: readonly object[];
+  readonly securityContext?: object;
+};
+
+/** What a placeholder has in common with its source; the commands are its own. */
+export type PlaceholderSpec = {
+  readonly hostname?: string;
+  readonly volumes: readonly object[];
+  readonly containers: readonly (Mounted & { readonly name: string; readonly image: string })[];
+};
+
+const specOf = (run: RunAgain): PlaceholderSpec =>
+  run.spec ?? {
+    volumes: [{ name: 'snapshot-control', emptyDir: {} }],
+    containers: [
+      {
+        name: 'main',
+        image: run.image ?? '',
+        volumeMounts: [
+          { name: 'snapshot-control', mountPath: '/snapshot-control', subPath: 'main' },
+        ],
+      },
+    ],
+  };
+
 function placeholder(run: RunAgain): string {
+  const { hostname, volumes, containers } = specOf(run);
   return stringify({
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: run.podName, namespace: run.namespace },
     spec: {
       nodeName: run.node,
+      ...(hostname === undefined ? {} : { hostname }),
       terminationGracePeriodSeconds: 1,
       restartPolicy: 'Never',
       volumes: [
-        { name: 'snapshot-control', emptyDir: {} },
+        ...volumes,
         { name: 'shared-memory', emptyDir: { medium: 'Memory' } },
         { name: 'snap', hostPath: { path: snapDirectory(run), type: 'Directory' } },
       ],
-      containers: [
-        {
-          name: 'main',
-          image: run.image,
-          imagePullPolicy: 'Never',
-          command: ['/snap/bundle/busybox', 'sleep', '3600'],
-          volumeMounts: [
-            { name: 'snapshot-control', mountPath: '/snapshot-control', subPath: 'main' },
-            { name: 'shared-memory', mountPath: '/dev/shm' },
-            { name: 'snap', mountPath: '/snap' },
-          ],
-        },
-      ],
+      containers: containers.map((container) => ({
+        ...container,
+        imagePullPolicy: 'Never',
+        command: ['/snap/bundle/busybox', 'sleep', '3600'],
+        volumeMounts: [
+          ...(container.volumeMounts ?? []),
+          { name: 'shared-memory', mountPath: '/dev/shm' },
+          { name: 'snap', mountPath: '/snap' },
+        ],
+      })),
     },
   });
 }
 
 const snapDirectory = (run: RunAgain): string => `/var/lib/snap-${run.podName}`;
 
-/** CRIU of the agent's own image, with its loader and libraries, so that it runs in any image. */
+/** CRIU of the agent's own image, with its loader and libraries, so that it runs in any image; and a busybox. */
 async function makeBundle(run: RunAgain, bundle: string): Promise<void> {
   const node = run.bed.node(run.node);
+  await mkdir(join(node.rootPath, bundle), { recursive: true });
+  await copyFile(await busyboxPath(), join(node.rootPath, bundle, 'busybox'));
   const script = `
     set -e
     agent=$(pgrep -f 'dist/agent/main.js' | head -1)
     root=/proc/$agent/root
-    mkdir -p ${bundle}/lib
+    mkdir -p ${bundle}/lib ${bundle}/bin
     cp $root/usr/sbin/criu ${bundle}/criu
-    for l in $(chroot $root ldd /usr/sbin/criu | grep -oE '/[^ ]+'); do cp -L $root$l ${bundle}/lib/; done`;
+    for l in $(chroot $root ldd /usr/sbin/criu | grep -oE '/[^ ]+'); do cp -L $root$l ${bundle}/lib/; done
+    for a in mount mkdir ls head sh; do ln -sf ../busybox ${bundle}/bin/$a; done
+    chmod -R a+rX ${bundle}/.. ${bundle}`;
   const made = await node.exec(['bash', '-c', script]);
   if (made.exitCode !== 0) throw new Error(`bundle: ${made.stderr}`);
 }
@@ -73,35 +107,33 @@ const restoreScript = `
 EXT=""
 while read -r a b c d mp rest; do case "$mp" in /|/proc) ;; *) EXT="$EXT --external mnt[$mp]:$mp";; esac; done < /proc/1/mountinfo
 mount -o remount,rw,bind /proc/sys
-mkdir -p /tmp/w /run
+mkdir -p /tmp /run $WORK
 LOADER=$(ls /snap/bundle/lib/ld-linux-* | head -1)
-$LOADER --library-path /snap/bundle/lib /snap/bundle/criu restore -D /snap/artifact/images -W /tmp/w -o restore.log -v4 \\
-  --root / -d --pidfile /tmp/w/pid $EXT --inherit-fd "fd[5]:extNetNs" $INHERIT \\
+$LOADER --library-path /snap/bundle/lib /snap/bundle/criu restore -D $IMAGES -W $WORK -o restore.log -v4 \\
+  --root / -d --pidfile $WORK/pid $EXT --inherit-fd "fd[5]:extNetNs" $INHERIT \\
   --manage-cgroups=ignore --file-locks --ext-unix-sk --tcp-close --link-remap --force-irmap --evasive-devices --restore-sibling
 `;
 
-/** Applies the OCI layer of the writable layer to a running container's root: deletions first, never over a mount point. */
+/** Applies the OCI layer of the writable layer to a running container's root, which may be read-only to it: deletions first, never over a mount point. */
 const applyLayerScript = `
 set -e
 root=/proc/$1/root; tar=$2
+nsenter -t $1 -m -p /snap/bundle/busybox mount -o remount,rw,bind /
 excludes=$(awk '$5 != "/" {print "--exclude=." $5}' /proc/$1/mountinfo)
 tar -tf $tar | { grep -E '(^|/)\\.wh\\.' || true; } | while read -r entry; do
   name=$(basename "$entry"); [ "$name" = .wh..wh..opq ] && continue
   rm -rf "$root/$(dirname "$entry")/\${name#.wh.}"
 done
 tar --xattrs --xattrs-include='*' --numeric-owner -C $root $excludes --exclude='.wh.*' --overwrite -xf $tar
-for volume in $3/*.tar; do [ -e "$volume" ] && tar --numeric-owner -C $root/dev/shm -xf "$volume"; done; true
 `;
 
-/** Restores and returns once CRIU has said that the tree runs; throws with the end of its log otherwise. */
+/** Restores every container and returns once CRIU has said that the trees run; throws with the end of its log otherwise. */
 export async function runAgain(run: RunAgain): Promise<void> {
   const node = run.bed.node(run.node);
   const host = (path: string): string => join(node.rootPath, path);
   const directory = snapDirectory(run);
   await rm(host(directory), { recursive: true, force: true });
-  await mkdir(host(`${directory}/bundle`), { recursive: true });
   await makeBundle(run, `${directory}/bundle`);
-  await copyFile(await busyboxPath(), host(`${directory}/bundle/busybox`));
   const config = await extractArtifact(
     dirStore(host('/var/lib/cryopod-store')),
     run.artifact,
@@ -109,11 +141,55 @@ export async function runAgain(run: RunAgain): Promise<void> {
     signal,
   );
   await run.bed.apply(placeholder(run));
-  const containerID = await run.bed.waitFor(
+  const pod = await runningPod(run);
+  const pids = new Map<string, string>();
+  for (const { name } of config.containers) pids.set(name, await initOf(run, pod, name));
+  await writeFile(host(`${directory}/apply.sh`), applyLayerScript);
+  for (const { name } of config.containers) {
+    const tar = `${directory}/artifact/containers/${name}/rootfs.tar`;
+    await inNode(run, `bash ${directory}/apply.sh ${pids.get(name)} ${tar}`);
+  }
+  const [anyPid] = pids.values();
+  for (const volume of volumesOf(config.containers).values()) {
+    const target =
+      volume.name === 'dev-shm'
+        ? `/proc/${anyPid}/root/dev/shm`
+        : `/var/lib/kubelet/pods/${pod.uid}/volumes/kubernetes.io~empty-dir/${volume.name}`;
+    const tar = `${directory}/artifact/volumes/${volume.name}.tar`;
+    await inNode(run, `tar --numeric-owner --overwrite -C ${target} -xf ${tar}`);
+  }
+  for (const container of config.containers) {
+    await restoreContainer(run, container, pids.get(container.name) ?? '');
+  }
+}
+
+async function inNode(run: RunAgain, script: string): Promise<string> {
+  const done = await run.bed.node(run.node).exec(['bash', '-c', script]);
+  if (done.exitCode !== 0) throw new Error(`${script}: ${done.stdout}${done.stderr}`);
+  return done.stdout.trim();
+}
+
+type RunningPod = { readonly uid: string; readonly containerIDs: ReadonlyMap<string, string> };
+
+const podSchema = z.object({
+  metadata: z.object({ uid: z.string() }),
+  status: z.object({
+    containerStatuses: z
+      .array(
+        z.object({
+          name: z.string(),
+          containerID: z.string().default(''),
+          state: z.object({ running: z.object({}).optional() }),
+        }),
+      )
+      .default([]),
+  }),
+});
+
+function runningPod(run: RunAgain): Promise<RunningPod> {
+  return run.bed.waitFor(
     `placeholder ${run.podName} to run`,
     async () => {
-      const path =
-        '{.status.containerStatuses[0].state.running.startedAt} {.status.containerStatuses[0].containerID}';
       const text = await run.bed.kubectl([
         'get',
         'pod',
@@ -121,56 +197,58 @@ export async function runAgain(run: RunAgain): Promise<void> {
         '-n',
         run.namespace,
         '-o',
-        `jsonpath=${path}`,
+        'json',
       ]);
-      return /^\S+ containerd:\/\/([0-9a-f]{64})$/.exec(text)?.[1];
+      const { metadata, status } = podSchema.parse(JSON.parse(text));
+      const running = status.containerStatuses.filter(({ state }) => state.running !== undefined);
+      if (running.length < specOf(run).containers.length) return undefined;
+      const ids = running.map(({ name, containerID }) => [name, containerID] as const);
+      return { uid: metadata.uid, containerIDs: new Map(ids) };
     },
     60_000,
   );
-  const pid = (
-    await node.exec([
-      'bash',
-      '-c',
-      `grep -lE '${containerID}' /proc/[0-9]*/cgroup | head -1 | cut -d/ -f3`,
-    ])
-  ).stdout.trim();
-  const container = config.containers[0];
-  if (container === undefined) throw new Error('the artifact names no container');
-  await writeFile(host(`${directory}/apply.sh`), applyLayerScript);
-  const applied = await node.exec([
-    'bash',
-    `${directory}/apply.sh`,
-    pid,
-    `${directory}/artifact/rootfs.tar`,
-    `${directory}/artifact/volumes`,
-  ]);
-  if (applied.exitCode !== 0) throw new Error(`writable layer: ${applied.stderr}`);
+}
+
+function initOf(run: RunAgain, pod: RunningPod, container: string): Promise<string> {
+  const id = pod.containerIDs.get(container)?.replace('containerd://', '');
+  return inNode(run, `grep -lE '${id}' /proc/[0-9]*/cgroup | head -1 | cut -d/ -f3`);
+}
+
+async function restoreContainer(
+  run: RunAgain,
+  container: ArtifactContainer,
+  pid: string,
+): Promise<void> {
+  const directory = snapDirectory(run);
+  const host = (path: string): string => join(run.bed.node(run.node).rootPath, path);
   const inherit = [1, 2]
     .map((descriptor) => container.stdio[descriptor])
     .flatMap((name, index) =>
       name?.startsWith('pipe:') ? [`--inherit-fd fd[${6 + index}]:${name}`] : [],
     )
     .join(' ');
-  await writeFile(host(`${directory}/restore.sh`), `INHERIT='${inherit}'${restoreScript}`);
-  const command = `exec 5</proc/1/ns/net 6>/proc/1/fd/1 7>/proc/1/fd/2; . /snap/restore.sh`;
+  const work = `work-${container.name}`;
+  const images = `artifact/containers/${container.name}/images`;
+  const script = `restore-${container.name}.sh`;
+  await writeFile(
+    host(`${directory}/${script}`),
+    `WORK=/snap/${work} IMAGES=/snap/${images} INHERIT='${inherit}'\n${restoreScript}`,
+  );
+  const command = `exec 5</proc/1/ns/net 6>/proc/1/fd/1 7>/proc/1/fd/2; . /snap/${script}`;
   const shell = [
     '/snap/bundle/busybox',
     'sh',
     '-c',
     `export PATH=/snap/bundle/bin:$PATH; ${command}`,
   ];
-  await node.exec([
-    'bash',
-    '-c',
-    `mkdir -p ${directory}/bundle/bin; for a in mount mkdir ls head sh; do ln -sf ../busybox ${directory}/bundle/bin/$a; done`,
-  ]);
-  const restored = await node.exec(['nsenter', '-t', pid, '-m', '-u', '-i', '-n', '-p', ...shell]);
-  if (restored.exitCode !== 0) {
-    const log = await readFile(host(`${directory}/artifact/images/restore.log`), 'utf8').catch(
-      () => '(no log)',
-    );
-    throw new Error(`criu restore: ${restored.stdout}${restored.stderr}\n${log.slice(-4000)}`);
-  }
+  const entered = ['nsenter', '-t', pid, '-m', '-u', '-i', '-n', '-p', ...shell];
+  const restored = await run.bed.node(run.node).exec(entered);
+  if (restored.exitCode === 0) return;
+  const log = await readFile(host(`${directory}/${work}/restore.log`), 'utf8').catch(
+    () => '(no log)',
+  );
+  const said = `${restored.stdout}${restored.stderr}`;
+  throw new Error(`criu restore of ${container.name}: ${said}\n${log.slice(-4000)}`);
 }
 
 async function busyboxPath(): Promise<string> {
@@ -178,11 +256,18 @@ async function busyboxPath(): Promise<string> {
   return busyboxBinary();
 }
 
-/** A small file of the captured writable layer, as the artifact has it. */
-export async function readCapturedFile(run: RunAgain, path: string): Promise<string> {
-  const layer = `${snapDirectory(run)}/artifact/rootfs.tar`;
-  const read = await run.bed.node(run.node).exec(['tar', '--wildcards', '-xOf', layer, `*${path}`]);
-  if (read.exitCode !== 0) throw new Error(`${path} of the writable layer: ${read.stderr}`);
+/** A small file of the captured writable layer of the first container, as the artifact has it. */
+export const readCapturedFile = (run: RunAgain, path: string): Promise<string> =>
+  readCaptured(run, `containers/${specOf(run).containers[0]?.name}/rootfs.tar`, path);
+
+/** The same of a captured volume. */
+export const readCapturedVolume = (run: RunAgain, volume: string, path: string): Promise<string> =>
+  readCaptured(run, `volumes/${volume}.tar`, path);
+
+async function readCaptured(run: RunAgain, tar: string, path: string): Promise<string> {
+  const file = `${snapDirectory(run)}/artifact/${tar}`;
+  const read = await run.bed.node(run.node).exec(['tar', '--wildcards', '-xOf', file, `*${path}`]);
+  if (read.exitCode !== 0) throw new Error(`${path} of ${tar}: ${read.stderr}`);
   return read.stdout;
 }
 

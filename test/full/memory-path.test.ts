@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Bed, downBed, upBed } from '../bed/bed.ts';
-import { installDriver, processesOf, runDriver } from '../integration/criu-node.ts';
+import { allProcessesOf, installDriver, processesOf, runDriver } from '../integration/criu-node.ts';
 import { installMemory, startMemory } from '../integration/memory-workload.ts';
 
 const bedName = 'memory-path';
@@ -36,7 +36,7 @@ describe('the page server', () => {
       const capture = order(quiet, { memoryPath });
       const events = await runDriver(bed, node, capture);
       expect(events.at(-1), JSON.stringify(events)).toMatchObject({ event: 'released' });
-      directories.push(`${capture.stagingDirectory}/criu`);
+      directories.push(`${capture.stagingDirectory}/containers/main/criu`);
     }
     const [files, pages] = directories;
     const list = (directory: string | undefined): Promise<string> =>
@@ -87,7 +87,9 @@ describe.each(paths)('a dump of 512 MiB by %s', (memoryPath) => {
     const { criu } = processesOf(events);
     expect(await inNode(`test -e /proc/${criu.pid} && echo there`)).toBe('');
     expect(
-      await inNode(`grep -c 'Running post-dump' ${capture.stagingDirectory}/criu/dump.log`),
+      await inNode(
+        `grep -c 'Running post-dump' ${capture.stagingDirectory}/containers/main/criu/dump.log`,
+      ),
     ).toBe('0');
     await expectTicking();
   });
@@ -108,9 +110,10 @@ describe.each(paths)('a dump of 512 MiB by %s', (memoryPath) => {
 
   test('of an agent that dies in the middle of it ends by itself or is cut short by the next one', async () => {
     const capture = order(source, { memoryPath, dieAt: 'writing' });
-    const { criu, source: process } = processesOf(await runDriver(bed, node, capture));
+    const events = await runDriver(bed, node, capture);
+    const { criu } = processesOf(events);
     const { stagingDirectory } = capture;
-    const settle = order(source, { stagingDirectory, settle: { criu, source: process } });
+    const settle = order(source, { stagingDirectory, settle: allProcessesOf(events) });
     const settled = await runDriver(bed, node, settle);
     expect(settled).toEqual([{ event: 'settled', sourceRuns: true }]);
     expect(await inNode(`test -e /proc/${criu.pid} && echo there`)).toBe('');

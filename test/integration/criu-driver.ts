@@ -10,6 +10,8 @@ import { Failure } from '../../core/failure.ts';
 const identity = z.object({ pid: z.number(), startTicks: z.number() });
 const orders = z.object({
   containerID: z.string(),
+  /** Another container of the same pod, captured together with the first. */
+  sideContainerID: z.string().optional(),
   podUID: z.string(),
   stagingDirectory: z.string(),
   holdLimitSeconds: z.number().default(60),
@@ -26,7 +28,7 @@ const orders = z.object({
   only: z.enum(['capture', 'preflight', 'settle']).default('capture'),
   memoryPath: z.enum(['files', 'page-server']).default('files'),
   freezeBudgetSeconds: z.number().optional(),
-  settle: z.object({ criu: identity, source: identity }).optional(),
+  settle: z.array(z.object({ container: z.string(), criu: identity, source: identity })).optional(),
 });
 
 const order = orders.parse(JSON.parse(process.argv[2] ?? '{}'));
@@ -44,6 +46,7 @@ const backend = criuBackend({
   procRoot: '/proc',
   hostRoot: order.hostRoot,
   cgroupRoot: order.cgroupRoot,
+  kubeletDirectory: '/var/lib/kubelet',
   runtimeRoots: ['/var/lib/containerd'],
   lockDirectory: '/var/lib/cryopod/locks',
   storeDirectory: undefined,
@@ -53,23 +56,26 @@ const backend = criuBackend({
 });
 
 async function capture(): Promise<void> {
-  const named = [{ name: 'main', containerID: order.containerID }];
-  const [container] = await resolveContainers('/proc', named);
-  if (container === undefined) throw new Error('nothing resolved');
+  const side = order.sideContainerID;
+  const containers = await resolveContainers('/proc', [
+    { name: 'main', containerID: order.containerID },
+    ...(side === undefined ? [] : [{ name: 'side', containerID: side }]),
+  ]);
   mkdirSync(order.stagingDirectory, { recursive: true, mode: 0o700 });
   writeFileSync(`${order.stagingDirectory}.pid`, String(process.pid));
   const { podUID, stagingDirectory } = order;
   const progress: number[] = [];
   const request = {
-    ...{ container, podUID, stagingDirectory, freezeBudgetSeconds: order.freezeBudgetSeconds },
+    ...{ containers, podUID, volumes: [], stagingDirectory },
+    freezeBudgetSeconds: order.freezeBudgetSeconds,
     onProgress: (bytes: number) => void progress.push(bytes),
   };
   say('preflight', await backend.preflight(request, signal));
   if (order.only === 'preflight') return;
   const running = await backend.start(
     request,
-    async (criu) => {
-      say('process', { criu, source: container.root });
+    async (processes) => {
+      say('process', { processes });
       die('begin');
     },
     signal,
@@ -109,7 +115,7 @@ async function aborted(end: Promise<void>): Promise<void> {
 try {
   if (order.settle === undefined) await capture();
   else {
-    const left = { ...order.settle, stagingDirectory: order.stagingDirectory };
+    const left = { processes: order.settle, stagingDirectory: order.stagingDirectory };
     say('settled', await backend.settle(left, signal));
   }
 } catch (error) {

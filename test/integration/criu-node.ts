@@ -64,11 +64,27 @@ export async function runDriver(
 }
 
 const identity = z.object({ pid: z.number(), startTicks: z.number() });
-const processEvent = z.object({ criu: identity, source: identity });
+const processSchema = z.object({ container: z.string(), criu: identity, source: identity });
+const processEvent = z.object({ processes: z.array(processSchema) });
+type Processes = z.infer<typeof processSchema>;
 
-/** The processes a capture named before it froze anything. */
-export function processesOf(
+/** The processes of every container that a capture named before it froze anything. */
+export function allProcessesOf(
   events: readonly z.infer<typeof eventSchema>[],
-): z.infer<typeof processEvent> {
-  return processEvent.parse(events.find(({ event }) => event === 'process'));
+): readonly Processes[] {
+  return processEvent.parse(events.find(({ event }) => event === 'process')).processes;
 }
+
+/** The same of a capture of one container. */
+export function processesOf(events: readonly z.infer<typeof eventSchema>[]): Processes {
+  const [only] = allProcessesOf(events);
+  if (only === undefined) throw new Error('the capture named no process');
+  return only;
+}
+
+/** Counts five times a second; holds some 100 MB so that a dump lasts; changes its image and its /dev/shm. */
+export const workload = `
+echo new > /tmp/written; rm /bin/nc; echo shared > /dev/shm/s
+blob=$(head -c 24000000 /dev/urandom | od -x)
+(trap "" TERM; while true; do sleep 1; done) &
+i=0; while true; do i=$((i+1)); echo tick $i; sleep 0.2; done`;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Bed, downBed, upBed } from '../bed/bed.ts';
 import { busyboxImage } from '../bed/versions.ts';
-import { installDriver, processesOf, runDriver } from './criu-node.ts';
+import { allProcessesOf, installDriver, processesOf, runDriver, workload } from './criu-node.ts';
 
 const bedName = 'criu';
 const node = 'node-a';
@@ -12,13 +12,6 @@ let bed: Bed;
 let containerID = '';
 let podUID = '';
 let captures = 0;
-
-/** Counts five times a second; holds some 100 MB so that a dump lasts; changes its image and its /dev/shm. */
-const workload = `
-echo new > /tmp/written; rm /bin/nc; echo shared > /dev/shm/s
-blob=$(head -c 24000000 /dev/urandom | od -x)
-(trap "" TERM; while true; do sleep 1; done) &
-i=0; while true; do i=$((i+1)); echo tick $i; sleep 0.2; done`;
 
 beforeAll(async () => {
   bed = await upBed({ name: bedName, nodes: 1 });
@@ -90,7 +83,7 @@ async function expectRunning(pid: number): Promise<void> {
 
 /** Waits until the hold of a stopped driver has given up, then ends that driver. */
 async function givenUp(stagingDirectory: string): Promise<void> {
-  const log = `${stagingDirectory}/criu/dump.log`;
+  const log = `${stagingDirectory}/containers/main/criu/dump.log`;
   const failed = async () => (await inNode(`grep -s "Dumping FAILED" ${log}`)) || undefined;
   await bed.waitFor('the hold to give up', failed, soonMs);
   await inNode(`kill -9 $(cat ${stagingDirectory}.pid)`);
@@ -106,14 +99,19 @@ describe("a capture by the agent's own code", () => {
     await expectRunning(source.pid);
     const result = events[3]?.result;
     expect(result).toMatchObject({
-      imagesDirectory: 'criu',
-      rootfsTar: 'rootfs.tar',
+      containers: [
+        {
+          name: 'main',
+          imagesDirectory: 'containers/main/criu',
+          rootfsTar: 'containers/main/rootfs.tar',
+        },
+      ],
       volumeTars: [{ name: 'dev-shm', path: 'volumes/dev-shm.tar' }],
       freezeMilliseconds: expect.any(Number),
     });
     const staging = capture.stagingDirectory;
-    expect(await inNode(`ls ${staging}/criu`)).toMatch(/^inventory\.img$/m);
-    const layer = await inNode(`tar tvf ${staging}/rootfs.tar`);
+    expect(await inNode(`ls ${staging}/containers/main/criu`)).toMatch(/^inventory\.img$/m);
+    const layer = await inNode(`tar tvf ${staging}/containers/main/rootfs.tar`);
     expect(layer).toMatch(/\.\/tmp\/written$/m);
     expect(layer).toMatch(/^c-.* 0,0 .*\.\/bin\/nc$/m);
     expect(await inNode(`tar tf ${staging}/volumes/dev-shm.tar`)).toMatch(/^\.\/s$/m);
@@ -178,7 +176,7 @@ describe('an agent that dies by SIGKILL', () => {
       const settled = await runDriver(
         bed,
         node,
-        order({ stagingDirectory, settle: { criu, source } }),
+        order({ stagingDirectory, settle: allProcessesOf(events) }),
       );
       expect(settled).toEqual([{ event: 'settled', sourceRuns: true }]);
       expect(await leftovers()).toBe('');
@@ -190,5 +188,112 @@ describe('an agent that dies by SIGKILL', () => {
     const stopped = runDriver(bed, node, capture);
     await givenUp(capture.stagingDirectory);
     await expectRunning(processesOf(await stopped).source.pid);
+  });
+});
+
+describe('two containers of one pod', () => {
+  const containers = ['main', 'side'] as const;
+  let ids: readonly string[] = [];
+  let uid = '';
+
+  const pair = (change: object) =>
+    order({ containerID: ids[0], sideContainerID: ids[1], podUID: uid, ...change });
+  const ticksOf = async (container: string): Promise<number> => {
+    const log = await bed.kubectl(['logs', 'pair', '-c', container, '--tail=1']).catch(() => '');
+    return Number(/tick (\d+)/.exec(log)?.[1] ?? 0);
+  };
+  const expectBothRunning = async (): Promise<void> => {
+    for (const container of containers) {
+      const before = await ticksOf(container);
+      const on = async () => (await ticksOf(container)) > before + 2 || undefined;
+      await bed.waitFor(`${container} to count on`, on, soonMs);
+    }
+  };
+
+  beforeAll(async () => {
+    await bed.apply(
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: 'pair', namespace: 'default' },
+        spec: {
+          nodeName: node,
+          terminationGracePeriodSeconds: 0,
+          containers: containers.map((name) => ({
+            ...{ name, image: busyboxImage, imagePullPolicy: 'Never' },
+            command: ['sh', '-c', `echo ${name} >/data/${name}; ${workload}`],
+            volumeMounts: [{ name: 'data', mountPath: '/data' }],
+          })),
+          volumes: [{ name: 'data', emptyDir: {} }],
+        },
+      }),
+    );
+    for (const name of containers) {
+      const counts = async () => (await ticksOf(name)) > 0 || undefined;
+      await bed.waitFor(`${name} to count`, counts, 60_000);
+    }
+    const id = (name: string) => `{.status.containerStatuses[?(@.name=="${name}")].containerID}`;
+    const path = `${id('main')} ${id('side')} {.metadata.uid}`;
+    const told = await bed.kubectl(['get', 'pod', 'pair', '-o', `jsonpath=${path}`]);
+    const [main = '', side = '', podUIDOfPair = ''] = told.split(' ');
+    ids = [main, side];
+    uid = podUIDOfPair;
+  });
+
+  test('are captured in one freeze, with the emptyDir that they share', async () => {
+    const capture = pair({});
+    const events = await runDriver(bed, node, capture);
+    expect(events.map(({ event }) => event)).toEqual(['preflight', 'process', 'held', 'released']);
+    expect(events[0]).toMatchObject({ blockers: [] });
+    expect(events[3]?.result).toMatchObject({
+      containers: containers.map((name) => ({ name })),
+      volumeTars: [{ name: 'data' }, { name: 'dev-shm' }],
+    });
+    const { stagingDirectory } = capture;
+    const files = await inNode(`tar tf ${stagingDirectory}/volumes/data.tar | sort`);
+    expect(files.split('\n')).toEqual(['./', './main', './side']);
+    // Each stood still at its first hold before the other was dumped.
+    for (const name of containers) {
+      const log = `${stagingDirectory}/containers/${name}/criu/dump.log`;
+      expect(await inNode(`grep -c 'Running network-lock scripts' ${log}`)).toBe('1');
+    }
+    await expectBothRunning();
+  });
+
+  test.each(['dumping', 'held'])('both go on when the capture is ended while %s', async (at) => {
+    const events = await runDriver(bed, node, pair({ abortAt: at }));
+    expect(events.at(-1)?.event).toBe('aborted');
+    await expectBothRunning();
+  });
+
+  test.each(['begin', 'dumping', 'writing', 'held', 'releasing'])(
+    'both go on when the agent dies by SIGKILL at "%s", and settle finds it so',
+    async (dieAt) => {
+      const capture = pair({ dieAt });
+      const events = await runDriver(bed, node, capture);
+      expect(events.at(-1)?.event).not.toBe('released');
+      const { stagingDirectory } = capture;
+      const settle = { stagingDirectory, settle: allProcessesOf(events) };
+      const settled = await runDriver(bed, node, pair(settle));
+      expect(settled).toEqual([{ event: 'settled', sourceRuns: true }]);
+      await expectBothRunning();
+      expect(await leftovers()).toBe('');
+    },
+  );
+
+  test('neither is captured while another capture has one of them', async () => {
+    const alone = pair({ dieAt: 'stopInHold', holdLimitSeconds: 8, sideContainerID: undefined });
+    const first = runDriver(bed, node, alone);
+    const frozen = async () =>
+      (await inNode('cat /proc/*/stat | grep -F " (sh) t "')) === '' ? undefined : true;
+    await bed.waitFor('the hold', frozen, soonMs);
+    const second = await runDriver(bed, node, pair({}));
+    expect(second.at(-1)).toMatchObject({
+      event: 'failed',
+      message: expect.stringMatching(/^container main: another capture .*; the source runs$/),
+    });
+    await givenUp(alone.stagingDirectory);
+    await first;
+    await expectBothRunning();
   });
 });

@@ -28,7 +28,9 @@ export const someFacts: ArtifactFacts = {
   node: { name: 'node-a', architecture: 'amd64' },
   network: { hostname: 'pod', podIPs: ['10.0.0.7'] },
   options: { afterCapture: 'Resume', tcp: 'Close' },
-  container: { name: 'main', image: 'counter:1', imageID: 'sha256:1', limits: { memory: '1Gi' } },
+  containers: [
+    { name: 'main', image: 'counter:1', imageID: 'sha256:1', limits: { memory: '1Gi' } },
+  ],
 };
 
 /** A staging directory as a finished dump leaves it, with the pages files given and a small writable layer and /dev/shm. */
@@ -58,13 +60,22 @@ export async function makeDump(
   }
   return {
     freezeMilliseconds: 12.5,
-    frozenAt: '2026-01-01T00:00:00Z',
-    imagesDirectory: 'images',
-    rootfsTar: 'rootfs.tar',
+    containers: [
+      {
+        name: 'main',
+        freezeMilliseconds: 12.5,
+        frozenAt: '2026-01-01T00:00:00Z',
+        imagesDirectory: 'images',
+        rootfsTar: 'rootfs.tar',
+        mounts: [
+          { path: '/', treatment: 'rootfs' },
+          { path: '/dev/shm', treatment: 'volume', volume: 'dev-shm' },
+        ],
+        stdio: ['/dev/null', 'pipe:[1]', 'pipe:[2]'],
+        options: ['--leave-running'],
+      },
+    ],
     volumeTars: [{ name: 'dev-shm', path: 'shm.tar' }],
-    mounts: [{ path: '/', treatment: 'rootfs' }],
-    stdio: ['/dev/null', 'pipe:[1]', 'pipe:[2]'],
-    options: ['--leave-running'],
     criuVersion: '4.1',
   };
 }

@@ -6,22 +6,25 @@ import { isAlive } from '../../proc/process-table.ts';
 import type {
   BackendProbe,
   CaptureBackend,
+  CaptureProcesses,
   CaptureRequest,
   ProcessIdentity,
   RunningCapture,
+  SourceContainer,
 } from '../backend.ts';
 import { dumpArguments, dumpOptions, type MemoryPath } from './arguments.ts';
 import { type Cgroup, makeCgroup, removeCgroup, sweepCgroups } from './cgroup.ts';
+import { ContainerDump } from './container-dump.ts';
 import { CriuDump } from './dump.ts';
 import { holdScript } from './hold.ts';
 import { type Launched, launch } from './launch.ts';
 import { lockFile, removeLock, sweepLocks } from './lock.ts';
-import { type PlannedMount, planMounts } from './mount-plan.ts';
+import { type PlannedMount, planPod } from './mount-plan.ts';
 import { preflight } from './preflight.ts';
 import { probeCriu } from './probe.ts';
 import { readStoppedBefore, settleLeft } from './settle.ts';
-import { readSource } from './source.ts';
-import { stagingNames } from './staging-names.ts';
+import { readMounts, readSource, type Source } from './source.ts';
+import { namesOf, stagingNames } from './staging-names.ts';
 import { readMembers } from './tree-state.ts';
 
 export type CriuOptions = {
@@ -30,6 +33,8 @@ export type CriuOptions = {
   readonly procRoot: string;
   /** The node's root directory as the agent sees it, /proc/1/root. */
   readonly hostRoot: string;
+  /** The kubelet's directory, as the node names it: emptyDirs are below it. */
+  readonly kubeletDirectory: string;
   /** The node's cgroup mounts as the agent sees them. */
   readonly cgroupRoot: string;
   /** Where container runtimes keep writable layers, as the node names them. */
@@ -61,8 +66,8 @@ export function criuBackend(options: CriuOptions): CaptureBackend {
   return {
     probe,
     preflight: async (request, signal) => preflight(options, await probe(signal), request, signal),
-    start: async (request, onProcess, signal) =>
-      startDump(options, (await probe(signal)).version, request, onProcess, signal),
+    start: async (request, onProcesses, signal) =>
+      startDump(options, (await probe(signal)).version, request, onProcesses, signal),
     settle: async (left, signal) => {
       const file =
         left.stagingDirectory === undefined
@@ -83,65 +88,94 @@ async function programIdentity(path: string): Promise<string> {
   return found === undefined ? '' : `${found.dev}:${found.ino}:${found.mtimeNs}:${found.size}`;
 }
 
+/** One container before its CRIU is launched. */
+type Target = {
+  readonly container: SourceContainer;
+  readonly source: Source;
+  readonly mounts: readonly PlannedMount[];
+};
+
 async function startDump(
   options: CriuOptions,
   criuVersion: string,
   request: CaptureRequest,
-  onProcess: (process: ProcessIdentity) => Promise<void>,
+  onProcesses: (processes: readonly CaptureProcesses[]) => Promise<void>,
   signal: AbortSignal,
 ): Promise<RunningCapture> {
-  const { root } = request.container;
-  const source = await readSource(options.procRoot, root, options.runtimeRoots);
-  const mounts = planMounts(source.mounts);
-  const stoppedBefore = (await readMembers(options.procRoot, root))
+  const { procRoot, runtimeRoots } = options;
+  const { containers, stagingDirectory } = request;
+  const sources = await Promise.all(
+    containers.map(({ root }) => readSource(procRoot, root, runtimeRoots)),
+  );
+  const plan = planPod(
+    containers.map((container, index) => ({ container, mounts: sources[index]?.mounts ?? [] })),
+    await readMounts(procRoot, 1),
+    request,
+  );
+  const targets = containers.flatMap((container, index): Target[] => {
+    const [source, mounts] = [sources[index], plan.mounts[index]];
+    return source === undefined || mounts === undefined ? [] : [{ container, source, mounts }];
+  });
+  const members = await Promise.all(containers.map(({ root }) => readMembers(procRoot, root)));
+  const stoppedBefore = members
+    .flat()
     .filter((member) => member.state === 'stopped')
     .map(({ pid, startTicks }) => ({ pid, startTicks }));
-  await prepareStaging(request.stagingDirectory, stoppedBefore);
-  const lock = await lockFile(options.lockDirectory, request.container.containerID);
-  const cgroup = await makeCgroup(options.cgroupRoot, basename(request.stagingDirectory));
-  const launched = await launchIn(options, request, {
-    cgroup,
-    lock,
-    mounts,
-    networkNamespaceInode: source.networkNamespaceInode,
-  });
+  await prepareStaging(request, stoppedBefore);
+  const cgroup = await makeCgroup(options.cgroupRoot, basename(stagingDirectory));
+  const launched: (Target & { readonly launched: Launched; readonly lock: string })[] = [];
   try {
-    await onProcess(launched.process);
+    for (const target of targets) {
+      const lock = await lockFile(options.lockDirectory, target.container.containerID);
+      const criu = await launchIn(options, request, target, { cgroup, lock });
+      launched.push({ ...target, launched: criu, lock });
+    }
+    await onProcesses(
+      launched.map(({ container, launched: { process } }) => ({
+        container: container.name,
+        source: container.root,
+        criu: process,
+      })),
+    );
     signal.throwIfAborted();
-    if (!(await isAlive(options.procRoot, root))) {
+    for (const { root } of containers) {
+      if (await isAlive(procRoot, root)) continue;
       throw new Failure('terminal', 'ContainerChanged', `process ${root.pid} has ended`);
     }
   } catch (error) {
-    launched.refuse();
-    await launched.ended;
+    for (const one of launched) one.launched.refuse();
+    await Promise.all(launched.map((one) => one.launched.ended));
     await removeCgroup(cgroup);
     throw error;
   }
-  launched.begin();
+  for (const one of launched) one.launched.begin();
   return new CriuDump(
     { ...options, criuVersion },
     {
-      root,
-      stagingDirectory: request.stagingDirectory,
-      source,
-      mounts,
-      options: dumpOptions(mounts, source.networkNamespaceInode),
-      stoppedBefore,
-      launched,
-      watched: request,
-      cleanUp: async () => {
-        await removeCgroup(cgroup);
-        await removeLock(lock);
-      },
+      ...{ stagingDirectory, podUID: request.podUID, volumes: plan.volumes, watched: request },
+      cleanUp: () => removeCgroup(cgroup),
+      containers: launched.map(
+        ({ container, source, mounts, launched: criu, lock }) =>
+          new ContainerDump(options, {
+            ...{ name: container.name, root: container.root, stagingDirectory },
+            ...{ source, mounts, stoppedBefore, launched: criu },
+            options: dumpOptions(mounts, source.networkNamespaceInode),
+            cleanUp: () => removeLock(lock),
+          }),
+      ),
     },
   );
 }
 
 async function prepareStaging(
-  stagingDirectory: string,
+  { stagingDirectory, containers }: CaptureRequest,
   stoppedBefore: readonly ProcessIdentity[],
 ): Promise<void> {
-  for (const name of [stagingNames.images, stagingNames.volumes]) {
+  const directories = containers.flatMap(({ name }) => [
+    namesOf(name).directory,
+    namesOf(name).images,
+  ]);
+  for (const name of [stagingNames.containers, ...directories, stagingNames.volumes]) {
     await mkdir(`${stagingDirectory}/${name}`, { mode: 0o700 });
   }
   await writeFile(`${stagingDirectory}/${stagingNames.holdScript}`, holdScript, {
@@ -155,39 +189,31 @@ async function prepareStaging(
   );
 }
 
-async function launchIn(
+function launchIn(
   options: CriuOptions,
-  request: CaptureRequest,
-  within: {
-    readonly cgroup: Cgroup;
-    readonly lock: string;
-    readonly mounts: readonly PlannedMount[];
-    readonly networkNamespaceInode: string;
-  },
+  { stagingDirectory, containers }: CaptureRequest,
+  { container, source, mounts }: Target,
+  within: { readonly cgroup: Cgroup; readonly lock: string },
 ): Promise<Launched> {
-  const { stagingDirectory, container } = request;
-  try {
-    return await launch({
-      procRoot: options.procRoot,
-      criuPath: options.criuPath,
-      arguments: dumpArguments({
-        pid: container.root.pid,
-        root: `${options.procRoot}/${container.root.pid}/root`,
-        imagesDirectory: `${stagingDirectory}/${stagingNames.images}`,
-        actionScript: `${stagingDirectory}/${stagingNames.holdScript}`,
-        networkNamespaceInode: within.networkNamespaceInode,
-        mounts: within.mounts,
-        memoryPath: options.memoryPath,
-      }),
-      cwd: stagingDirectory,
-      outputFile: `${stagingDirectory}/${stagingNames.output}`,
-      lockFile: within.lock,
-      holdLimitSeconds: options.holdLimitSeconds,
-      cgroup: within.cgroup,
+  const names = namesOf(container.name);
+  return launch({
+    procRoot: options.procRoot,
+    criuPath: options.criuPath,
+    arguments: dumpArguments({
+      pid: container.root.pid,
+      root: `${options.procRoot}/${container.root.pid}/root`,
+      imagesDirectory: `${stagingDirectory}/${names.images}`,
+      actionScript: `${stagingDirectory}/${stagingNames.holdScript}`,
+      networkNamespaceInode: source.networkNamespaceInode,
+      mounts,
       memoryPath: options.memoryPath,
-    });
-  } catch (error) {
-    await removeCgroup(within.cgroup);
-    throw error;
-  }
+    }),
+    cwd: stagingDirectory,
+    outputFile: `${stagingDirectory}/${names.output}`,
+    lockFile: within.lock,
+    holdLimitSeconds: options.holdLimitSeconds,
+    cgroup: within.cgroup,
+    memoryPath: options.memoryPath,
+    together: containers.length > 1,
+  });
 }

@@ -2,7 +2,6 @@ import { stat } from 'node:fs/promises';
 import type { Mount } from '../../proc/mountinfo.ts';
 import { listProc, readProc, readProcLink } from '../../proc/process-table.ts';
 import type { Descriptor } from '../facts.ts';
-import { deviceName } from './files.ts';
 
 /** Opened by name only; the look never opens what the workload named. */
 const terminalMaster = /^\/dev\/(pts\/)?ptmx$/;
@@ -41,6 +40,13 @@ async function kindOf(link: string): Promise<Omit<Descriptor, 'fd' | 'target'>> 
   if (status.isCharacterDevice()) return { device: { kind: 'character', number } };
   const unlinked = status.isFile() && status.nlink === 0n;
   return unlinked ? { unlinkedBytes: Number(status.blocks * 512n) } : {};
+}
+
+/** `major:minor` from the device number stat gives. */
+export function deviceName(device: bigint): string {
+  const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n);
+  const minor = (device & 0xffn) | ((device >> 12n) & 0xffffff00n);
+  return `${major}:${minor}`;
 }
 
 /** A server that does not answer would hold up the look for ever. */

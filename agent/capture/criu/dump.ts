@@ -1,53 +1,35 @@
-import { readFile, stat } from 'node:fs/promises';
 import type { Clock } from '../../../core/clock.ts';
-import { errorText, Failure } from '../../../core/failure.ts';
+import { Failure } from '../../../core/failure.ts';
 import { formatBytes, formatMilliseconds } from '../../../core/units.ts';
-import type { ProcessIdentity } from '../../proc/identity.ts';
-import { isAlive, readStatus } from '../../proc/process-table.ts';
 import type { CaptureRequest, DumpResult, RunningCapture } from '../backend.ts';
-import { dumpLogName } from './arguments.ts';
-import { cutWrites } from './cut.ts';
+import type { ContainerDump, End } from './container-dump.ts';
 import { packFiles } from './files.ts';
 import { FreezeWatch } from './freeze-watch.ts';
 import { launchExitCodes } from './hold.ts';
-import type { Launched } from './launch.ts';
-import { decisiveLines, millisecondsFrozenBeforeHold } from './log.ts';
-import type { PlannedMount } from './mount-plan.ts';
-import { type PageReceiver, receivePages } from './page-server/receiver.ts';
-import type { Source } from './source.ts';
-import { measureStaging, stagingNames } from './staging-names.ts';
-import { ensureRunning, type Outcome, sendSignal } from './tree-state.ts';
+import type { PlannedVolume } from './mount-plan.ts';
+import { measureStaging, volumeTarName } from './staging-names.ts';
 
 export type DumpDeps = {
   readonly procRoot: string;
   readonly hostRoot: string;
+  readonly kubeletDirectory: string;
   readonly clock: Clock;
   readonly criuVersion: string;
 };
 
-/** One capture: CRIU running (or about to), and everything known when it began. */
+/** One capture: every CRIU running (or about to). */
 export type DumpRequest = {
-  readonly root: ProcessIdentity;
   readonly stagingDirectory: string;
-  readonly source: Source;
-  readonly mounts: readonly PlannedMount[];
-  readonly options: readonly string[];
-  readonly stoppedBefore: readonly ProcessIdentity[];
-  readonly launched: Launched;
+  readonly podUID: string;
+  readonly containers: readonly ContainerDump[];
+  readonly volumes: readonly PlannedVolume[];
   readonly watched: Pick<CaptureRequest, 'freezeBudgetSeconds' | 'onProgress'>;
-  /** Called once after CRIU has ended. */
+  /** Called once after every CRIU has ended. */
   readonly cleanUp: () => Promise<void>;
 };
 
-/** What is known when CRIU has ended and the source was looked after. */
-type End = Outcome & {
-  readonly exitCode: number | undefined;
-  /** When CRIU ended, on our monotonic clock. */
-  readonly monotonic: number;
-};
-
-/** The end of a capture is never cut short: CRIU ends by itself, and until then nothing is known of the source. */
-const never = new AbortController().signal;
+/** A hold that hears nothing for its limit gives up; it hears this often that the agent is still at work. */
+const waitWordMilliseconds = 30_000;
 
 const overBudget = (seconds: number, howFar: string): Failure =>
   new Failure(
@@ -56,100 +38,126 @@ const overBudget = (seconds: number, howFar: string): Failure =>
     `the freeze lasted longer than spec.freezeBudgetSeconds (${seconds}); ${howFar}`,
   );
 
-/** A dump as the agent drives it. CRIU was told to begin. */
+/**
+ * A capture as the agent drives it: one CRIU for each container. None dumps anything before every container stands still (the first hold),
+ * none lets its container go before every one is dumped and the files are packed (the second): memory and files are of one instant. When one
+ * fails, all are made to, and every process runs on.
+ */
 export class CriuDump implements RunningCapture {
-  readonly process: ProcessIdentity;
   readonly #deps: DumpDeps;
   readonly #request: DumpRequest;
-  readonly #held: Promise<{ readonly monotonic: number; readonly wall: number } | undefined>;
-  readonly #outcome: Promise<End>;
+  readonly #ends: Promise<readonly End[]>;
   readonly #interrupted = new AbortController();
   readonly #watch: FreezeWatch;
-  readonly #pages: PageReceiver | undefined;
-  /** The hold was told to finish: from here on nothing can be undone, and CRIU is left alone. */
+  /** The container whose CRIU ended first without having reached the hold: the others were cut short because of it. */
+  #failed: ContainerDump | undefined;
+  /** The holds were told to finish: from here on nothing can be undone, and CRIU is left alone. */
   #told = false;
+  #stopSaying: () => void = () => undefined;
 
   constructor(deps: DumpDeps, request: DumpRequest) {
-    this.process = request.launched.process;
     this.#deps = deps;
     this.#request = request;
-    const { pages, held } = request.launched;
-    this.#pages =
-      pages === undefined
-        ? undefined
-        : receivePages(pages, `${request.stagingDirectory}/${stagingNames.images}`);
     this.#watch = this.#watchFreeze();
-    this.#held = held.then((reached) => {
-      if (!reached) return undefined;
-      this.#watch.held();
-      const { clock } = deps;
-      return { monotonic: clock.monotonicMilliseconds(), wall: clock.wallMilliseconds() };
-    });
-    this.#outcome = this.#settleSource();
+    this.#ends = this.#settle();
     // Whoever calls release, abort or held hears of it; nobody calling yet must not end the agent.
-    this.#outcome.catch(() => undefined);
+    this.#ends.catch(() => undefined);
+    void this.#beginTogether();
+    this.#stopSaying = deps.clock.after(waitWordMilliseconds, () => this.#sayWait());
+    for (const container of request.containers) {
+      this.#stopAllIfItFails(container).catch(() => undefined);
+    }
   }
 
   async held(): Promise<void> {
-    if ((await this.#held) !== undefined) return;
-    const failure = await this.#failure('the dump failed');
+    const moments = await Promise.all(this.#request.containers.map(({ held }) => held));
+    if (moments.every((moment) => moment !== undefined)) return;
+    await this.#ends;
     this.#interrupted.signal.throwIfAborted();
-    throw failure;
+    throw await this.#failure(this.#failed, 'the dump failed');
   }
 
   async release(signal: AbortSignal): Promise<DumpResult> {
     await this.held();
+    const { containers } = this.#request;
     const both = AbortSignal.any([signal, this.#interrupted.signal]);
     try {
-      await packFiles(this.#deps, this.#request, both);
-      // The tree is seized, so this answer stays true until the word is given.
-      if (!(await isAlive(this.#deps.procRoot, this.#request.root))) {
+      const packing = { ...this.#deps, ...this.#request };
+      const sources = containers.map(({ request }) => request);
+      await packFiles(packing, sources, this.#request.volumes, both);
+      for (const container of containers) {
+        if (await container.isAlive()) continue;
         throw new Failure('terminal', 'ContainerChanged', 'the source ended before its dump did');
       }
       both.throwIfAborted();
     } catch (error) {
-      this.#request.launched.refuse();
-      await this.#outcome;
+      for (const { request } of containers) request.launched.refuse();
+      await this.#ends;
       throw error;
     }
     this.#told = true;
-    this.#request.launched.go();
-    const outcome = await this.#outcome;
-    if (outcome.exitCode !== 0) throw await this.#failure('the dump failed at its end');
-    if (outcome.stopped.length > 0) throw await this.#failure('the dump ended');
-    await this.#pages?.complete;
-    const result = await this.#result(outcome.monotonic);
+    this.#stopSaying();
+    for (const { request } of containers) request.launched.go();
+    const ends = await this.#ends;
+    const failed = ends.findIndex(({ exitCode }) => exitCode !== 0);
+    if (failed >= 0) throw await this.#failure(containers[failed], 'the dump failed at its end');
+    const stopped = ends.findIndex((end) => end.stopped.length > 0);
+    if (stopped >= 0) throw await this.#failure(containers[stopped], 'the dump ended');
+    const result = await this.#result();
     this.#checkBudget(result.freezeMilliseconds);
     return result;
   }
 
   async abort(why: Failure): Promise<void> {
     await this.#interrupt(why);
-    const outcome = await this.#outcome;
-    if (outcome.stopped.length > 0) throw await this.#failure(why.message);
+    const ends = await this.#ends;
+    const stopped = ends.findIndex((end) => end.stopped.length > 0);
+    if (stopped >= 0) throw await this.#failure(this.#request.containers[stopped], why.message);
   }
 
-  /** Makes CRIU fail wherever it is: at the hold by the word, in a dump by taking away what it writes to. The first reason counts. */
+  /** The first hold: no container is dumped while another one still runs. A single one has nobody to wait for. */
+  async #beginTogether(): Promise<void> {
+    const all = this.#request.containers.map(({ request }) => request.launched);
+    if (all.length === 1) return;
+    const seized = await Promise.all(all.map((launched) => launched.seized));
+    if (seized.every(Boolean)) for (const launched of all) launched.proceed();
+  }
+
+  /** Says again and again that the agent lives: a small container is held for as long as the memory of a large one takes. */
+  #sayWait(): void {
+    for (const { request } of this.#request.containers) request.launched.wait();
+    this.#stopSaying = this.#deps.clock.after(waitWordMilliseconds, () => this.#sayWait());
+  }
+
+  async #stopAllIfItFails(container: ContainerDump): Promise<void> {
+    if ((await container.held) !== undefined || this.#failed !== undefined) return;
+    this.#failed = container;
+    await this.#interruptAll();
+  }
+
+  /** The first reason counts. */
   async #interrupt(why: Failure): Promise<void> {
     if (this.#told) return;
     if (!this.#interrupted.signal.aborted) this.#interrupted.abort(why);
-    this.#request.launched.refuse();
-    this.#pages?.close();
-    await cutWrites(this.#deps.procRoot, this.process);
+    await this.#interruptAll();
+  }
+
+  async #interruptAll(): Promise<void> {
+    await Promise.all(this.#request.containers.map((container) => container.interrupt()));
   }
 
   #watchFreeze(): FreezeWatch {
-    const { procRoot, clock } = this.#deps;
-    const { root, stagingDirectory, watched } = this.#request;
+    const { stagingDirectory, watched, containers } = this.#request;
     const budget = watched.freezeBudgetSeconds;
     const stop = (why: Failure): void => {
       // Without the program that sets the limit it ends at the hold, as any abort does then.
       this.#interrupt(why).catch(() => undefined);
     };
-    return new FreezeWatch(
+    const watch = new FreezeWatch(
       {
-        clock,
-        isStopped: async () => ((await readStatus(procRoot, root.pid))?.tracerPid ?? 0) !== 0,
+        clock: this.#deps.clock,
+        isStopped: async () =>
+          (await Promise.all(containers.map((container) => container.isStopped()))).some(Boolean),
         measure: () => measureStaging(stagingDirectory),
         onProgress: (bytes) => watched.onProgress?.(bytes),
         onOver: (bytes) => stop(overBudget(budget ?? 0, `${formatBytes(bytes)} were written`)),
@@ -160,6 +168,10 @@ export class CriuDump implements RunningCapture {
       },
       budget === undefined ? undefined : budget * 1000,
     );
+    void Promise.all(containers.map(({ held }) => held)).then((moments) => {
+      if (moments.every((moment) => moment !== undefined)) watch.held();
+    });
+    return watch;
   }
 
   /** The time CRIU takes to set the tree running cannot be cut short, but what is kept has kept its budget. */
@@ -169,77 +181,51 @@ export class CriuDump implements RunningCapture {
     throw overBudget(budget, `it lasted ${formatMilliseconds(freezeMilliseconds)} in the end`);
   }
 
-  /** CRIU's end, then every process running, then nothing left behind. */
-  async #settleSource(): Promise<End> {
-    const { exitCode } = await this.#request.launched.ended;
-    const monotonic = this.#deps.clock.monotonicMilliseconds();
+  async #settle(): Promise<readonly End[]> {
+    const settled = await Promise.allSettled(this.#request.containers.map(({ end }) => end));
     this.#watch.end();
-    this.#pages?.close();
-    try {
-      // CRIU never ran: whatever stops the source now is somebody else's capture, which looks after it.
-      if (exitCode === launchExitCodes.locked || exitCode === launchExitCodes.neverStarted) {
-        return { exitCode, monotonic, sourceRuns: true, stopped: [] };
-      }
-      const outcome = await ensureRunning(
-        { ...this.#deps, sendSignal },
-        this.#request.root,
-        this.#request.stoppedBefore,
-        never,
-      );
-      return { exitCode, monotonic, ...outcome };
-    } finally {
-      await this.#request.cleanUp();
-    }
+    this.#stopSaying();
+    await this.#request.cleanUp();
+    return settled.map((one) => {
+      if (one.status === 'rejected') throw one.reason;
+      return one.value;
+    });
   }
 
-  async #result(endedMonotonic: number): Promise<DumpResult> {
-    const held = await this.#held;
-    if (held === undefined) throw await this.#failure('the dump failed');
-    const { stagingDirectory, mounts, source, options } = this.#request;
-    const before = millisecondsFrozenBeforeHold(await this.#log());
-    if (before === undefined) throw await this.#failure('the log of the dump is incomplete');
-    await stat(`${stagingDirectory}/${stagingNames.images}/inventory.img`);
-    const hasVolume = mounts.some((mount) => mount.treatment === 'volume');
+  async #result(): Promise<DumpResult> {
+    const results = await Promise.all(
+      this.#request.containers.map((container) => container.result()),
+    );
+    const frozenSince = Math.min(...results.map((result) => result.frozenSince));
+    const thawedAt = Math.max(...results.map((result) => result.thawedAt));
     return {
-      // One clock, ours: the hold and CRIU's end as seen here, and the distance of the hold from the first stop as CRIU counted it.
-      freezeMilliseconds: Math.ceil(endedMonotonic - held.monotonic + before),
-      frozenAt: new Date(held.wall - before).toISOString(),
-      imagesDirectory: stagingNames.images,
-      rootfsTar: stagingNames.rootfs,
-      volumeTars: hasVolume ? [{ name: 'dev-shm', path: stagingNames.sharedMemory }] : [],
-      mounts,
-      stdio: source.stdio,
-      options,
+      freezeMilliseconds: Math.ceil(thawedAt - frozenSince),
+      containers: results.map(({ dumped }) => dumped),
+      volumeTars: this.#request.volumes.map(({ name }) => ({ name, path: volumeTarName(name) })),
       criuVersion: this.#deps.criuVersion,
     };
   }
 
-  #log(): Promise<string> {
-    const path = `${this.#request.stagingDirectory}/${stagingNames.images}/${dumpLogName}`;
-    return readFile(path, 'utf8').catch(() => '');
+  /** What went wrong with one container, and what state the whole source is in. Waits for every CRIU's end. */
+  async #failure(failed: ContainerDump | undefined, what: string): Promise<Failure> {
+    const ends = await this.#ends;
+    const { containers } = this.#request;
+    const container = failed ?? containers[0];
+    if (container === undefined) return new Failure('terminal', 'CheckpointFailed', what);
+    const source = stateOf(ends);
+    if (containers.length === 1) return container.failure(what, source);
+    const failure = await container.failure(what, source);
+    const message = `container ${container.request.name}: ${failure.message}`;
+    return new Failure(failure.kind, failure.reason, message);
   }
+}
 
-  /** What went wrong, in CRIU's words, and what state the source is in. Waits for CRIU's end. */
-  async #failure(what: string): Promise<Failure> {
-    const outcome = await this.#outcome;
-    if (outcome.exitCode === launchExitCodes.locked) {
-      const message = 'another capture of this container is going on; the source was not touched';
-      return new Failure('retry', 'CheckpointFailed', message);
-    }
-    const trouble = this.#pages?.trouble();
-    const output = `${this.#request.stagingDirectory}/${stagingNames.output}`;
-    const said = (await this.#log()) || (await readFile(output, 'utf8').catch(errorText));
-    const source =
-      outcome.stopped.length > 0
-        ? `the source is still stopped (pid ${outcome.stopped.join(', ')})`
-        : outcome.sourceRuns
-          ? 'the source runs'
-          : 'the source has ended';
-    if (trouble !== undefined) {
-      return new Failure(trouble.kind, trouble.reason, `${trouble.message}; ${source}`);
-    }
-    const lines = decisiveLines(said).join('; ');
-    const message = `${what} (criu exited with ${outcome.exitCode ?? 'a signal'}); ${source}: ${lines}`;
-    return new Failure('retry', 'CheckpointFailed', message);
+/** The words for what became of a source. */
+function stateOf(ends: readonly End[]): string {
+  const stopped = ends.flatMap((end) => end.stopped);
+  if (stopped.length > 0) return `the source is still stopped (pid ${stopped.join(', ')})`;
+  if (ends.every(({ exitCode }) => exitCode === launchExitCodes.locked)) {
+    return 'the source was not touched';
   }
+  return ends.every((end) => end.sourceRuns) ? 'the source runs' : 'the source has ended';
 }

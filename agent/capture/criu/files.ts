@@ -1,11 +1,13 @@
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, writeFile } from 'node:fs/promises';
 import { Failure } from '../../../core/failure.ts';
 import { type ConfinedDirectory, withConfined } from '../../proc/confined-files.ts';
-import type { ProcessIdentity } from '../../proc/identity.ts';
+import { parseMountinfo } from '../../proc/mountinfo.ts';
+import { readProc } from '../../proc/process-table.ts';
 import { type RunResult, run } from '../../proc/run.ts';
-import { type PlannedMount, sharedMemoryPath } from './mount-plan.ts';
+import { emptyDirDirectory } from '../empty-dir.ts';
+import { type PlannedVolume, sharedMemoryPath } from './mount-plan.ts';
 import type { Source } from './source.ts';
-import { stagingNames } from './staging-names.ts';
+import { namesOf, volumeTarName } from './staging-names.ts';
 
 /**
  * A tar of everything below an open directory. posix: sizes, times and names without limits; every extended attribute, overlayfs' own
@@ -46,45 +48,75 @@ export async function packDirectory(
   }
 }
 
-/** `major:minor` of mountinfo from the device number stat gives. */
-export function deviceName(device: bigint): string {
-  const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n);
-  const minor = (device & 0xffn) | ((device >> 12n) & 0xffffff00n);
-  return `${major}:${minor}`;
-}
+/** A tar without entries: two blocks of zeros. */
+const noFiles = Buffer.alloc(1024);
 
-/** Packs the writable layer and /dev/shm of a source that stands still into its staging directory. Throws Failure. */
+/** Where and of whom files are packed. */
+type Packing = {
+  readonly procRoot: string;
+  readonly hostRoot: string;
+  readonly kubeletDirectory: string;
+  readonly podUID: string;
+  readonly stagingDirectory: string;
+};
+
+/** Packs the writable layers and the volumes of a source that stands still into its staging directory. Throws Failure. */
 export async function packFiles(
-  from: { readonly procRoot: string; readonly hostRoot: string },
-  capture: {
-    readonly root: ProcessIdentity;
-    readonly stagingDirectory: string;
-    readonly source: Source;
-    readonly mounts: readonly PlannedMount[];
-  },
+  packing: Packing,
+  sources: readonly { readonly name: string; readonly source: Source }[],
+  volumes: readonly PlannedVolume[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { stagingDirectory, source, root, mounts } = capture;
-  const layer = packDirectory(
-    { base: `${from.hostRoot}${source.upperDirectory}`, below: [] },
-    `${stagingDirectory}/${stagingNames.rootfs}`,
-    async () => undefined,
-    signal,
-  );
-  if (!mounts.some((mount) => mount.treatment === 'volume')) return layer;
-  const device = source.mounts.findLast((mount) => mount.mountPoint === sharedMemoryPath)?.device;
-  const sharedMemory = packDirectory(
-    { base: `${from.procRoot}/${root.pid}/root`, below: sharedMemoryPath.split('/').slice(1) },
-    `${stagingDirectory}/${stagingNames.sharedMemory}`,
-    // The path lies inside the container: only the file system that its mount table names is believed.
+  const { hostRoot, stagingDirectory } = packing;
+  const layers = sources.map(({ name, source: { upperDirectory } }) => {
+    const file = `${stagingDirectory}/${namesOf(name).rootfs}`;
+    if (upperDirectory === undefined) return writeFile(file, noFiles, { flag: 'wx', mode: 0o600 });
+    const directory = { base: `${hostRoot}${upperDirectory}`, below: [] };
+    return packDirectory(directory, file, async () => undefined, signal);
+  });
+  const packed = volumes.map((volume) => packVolume(packing, volume, signal));
+  const results = await Promise.allSettled([...layers, ...packed]);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** Only the file system that the container's mount table names is believed, whatever lies at the path now. */
+function packVolume(packing: Packing, volume: PlannedVolume, signal: AbortSignal): Promise<void> {
+  const { procRoot } = packing;
+  const { device } = volume.mount;
+  return packDirectory(
+    directoryOf(packing, volume),
+    `${packing.stagingDirectory}/${volumeTarName(volume.name)}`,
     async (handle) => {
-      const found = deviceName((await handle.stat({ bigint: true })).dev);
+      const pid = volume.from === 'emptyDir' ? 1 : volume.container.root.pid;
+      const found = await deviceOf(procRoot, pid, handle);
       if (found === device) return;
-      const message = `${sharedMemoryPath} is on device ${found}, its mount says ${device}`;
+      const message = `volume ${volume.name} is on device ${found ?? 'unknown'}, its mount says ${device}`;
       throw new Failure('terminal', 'CheckpointFailed', message);
     },
     signal,
   );
-  const results = await Promise.allSettled([layer, sharedMemory]);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** An emptyDir is read as a whole, whatever part of it is mounted; the sandbox's /dev/shm has no place of its own but the container's. */
+function directoryOf(packing: Packing, volume: PlannedVolume): ConfinedDirectory {
+  if (volume.from === 'emptyDir') return emptyDirDirectory({ ...packing, volume: volume.name });
+  return {
+    base: `${packing.procRoot}/${volume.container.root.pid}/root`,
+    below: sharedMemoryPath.split('/').slice(1),
+  };
+}
+
+/**
+ * The device of an open directory as the mount table of a process names it: some file systems (btrfs) give `stat` another number.
+ * Undefined when the table does not have the mount.
+ */
+async function deviceOf(
+  procRoot: string,
+  pid: number,
+  handle: FileHandle,
+): Promise<string | undefined> {
+  const text = (await readProc(`/proc/self/fdinfo/${handle.fd}`)) ?? '';
+  const id = Number(/^mnt_id:\s*(\d+)$/m.exec(text)?.[1]);
+  const table = parseMountinfo((await readProc(`${procRoot}/${pid}/mountinfo`)) ?? '');
+  return table.find((mount) => mount.id === id)?.device;
 }

@@ -1,15 +1,24 @@
 /**
  * CRIU's --action-script. In `post-dump` every task is dumped and still seized: the script says so, then waits for one word. `go` lets CRIU
- * finish as its options say. Anything else fails the script, and CRIU undoes everything and sets the tree running: another word, end of
+ * finish as its options say. Where several containers are captured together there is a hold before: in `network-lock` every task is seized
+ * and nothing is dumped yet, and `dump` comes when that is so in every container (CRIU itself locks no network, see arguments.ts). Anything else fails the script, and CRIU undoes everything and sets the tree running: another word, end of
  * file (the agent died, its end of the pipe went with it), or the time limit (the agent was stopped or hangs).
+ * `wait` begins the time limit anew: one of several may be held for as long as the memory of another takes.
  * CRIU closes every descriptor above 2 before it starts the script, but holds the pipes itself: they are opened again through its own
- * /proc entry, which for an unnamed pipe never waits for the other side, as a named one would.
+ * /proc entry, which for an unnamed pipe never waits for the other side, as a named one would. The builtin read takes no byte beyond its line,
+ * where head would swallow the next word.
  */
 export const holdScript = `#!/bin/sh
-[ "$CRTOOLS_SCRIPT_ACTION" = post-dump ] || exit 0
-echo held >/proc/$PPID/fd/8 || exit 1
-word=$(timeout -s KILL "$CRYOPOD_HOLD_LIMIT_SECONDS" head -n 1 </proc/$PPID/fd/7) || exit 1
-[ "$word" = go ]
+case "$CRTOOLS_SCRIPT_ACTION" in
+network-lock) [ -n "$CRYOPOD_TOGETHER" ] || exit 0; notice=seized expected=dump ;;
+post-dump) notice=held expected=go ;;
+*) exit 0 ;;
+esac
+hear() { timeout -s KILL "$1" sh -c 'read -r word && echo "$word"' </proc/$PPID/fd/7; }
+echo "$notice" >/proc/$PPID/fd/8 || exit 1
+word=wait
+while [ "$word" = wait ]; do word=$(hear "$CRYOPOD_HOLD_LIMIT_SECONDS") || exit 1; done
+[ "$word" = "$expected" ]
 `;
 
 /**

@@ -13,8 +13,14 @@ export type Launched = {
   readonly process: ProcessIdentity;
   /** Lets CRIU begin; until then nothing was frozen. */
   begin(): void;
+  /** True when every task stands still and nothing is dumped yet, false when CRIU ended before; only told when it is one of several. Never rejects. */
+  readonly seized: Promise<boolean>;
+  /** Lets it dump: it is one of several, and all stand still. */
+  proceed(): void;
   /** True when the hold was reached, false when CRIU ended before. Never rejects. */
   readonly held: Promise<boolean>;
+  /** Tells the hold that somebody is still at work: its time limit begins anew. */
+  wait(): void;
   /** Tells the hold to finish. */
   go(): void;
   /** Refuses, now or whenever CRIU gets to the hold; before `begin` CRIU never runs. Idempotent; nothing after `go`. */
@@ -38,6 +44,8 @@ export async function launch(request: {
   readonly holdLimitSeconds: number;
   readonly cgroup: Cgroup;
   readonly memoryPath: MemoryPath;
+  /** It is one of several that are to stand still before any is dumped. */
+  readonly together: boolean;
 }): Promise<Launched> {
   const child = startDetached(
     ['/bin/sh', '-c', launchScript, 'cryopod-criu', request.criuPath, ...request.arguments],
@@ -47,6 +55,7 @@ export async function launch(request: {
       environment: {
         CRYOPOD_LOCK_FILE: request.lockFile,
         CRYOPOD_HOLD_LIMIT_SECONDS: String(request.holdLimitSeconds),
+        CRYOPOD_TOGETHER: request.together ? 'yes' : '',
       },
       channel: request.memoryPath === 'page-server',
     },
@@ -69,19 +78,21 @@ async function connect(child: Detached, procRoot: string, cgroup: Cgroup): Promi
   }
   await enterCgroup(cgroup, child.pid);
   const word = openPipe(procRoot, child.pid, 7, constants.O_WRONLY);
-  const notice = noticeFrom(openPipe(procRoot, child.pid, 8, constants.O_RDONLY));
+  const notices = noticesFrom(openPipe(procRoot, child.pid, 8, constants.O_RDONLY));
   let wordIsOpen = true;
   let begun = false;
-  const answer = (text: string): void => {
-    if (!wordIsOpen) return;
-    wordIsOpen = false;
+  const say = (text: string): void => {
     try {
       writeSync(word, text);
     } catch {
       // CRIU has ended and nobody reads: its exit says all there is to know.
-    } finally {
-      closeSync(word);
     }
+  };
+  const answer = (text: string): void => {
+    if (!wordIsOpen) return;
+    wordIsOpen = false;
+    say(text);
+    closeSync(word);
   };
   const ended = child.ended.then((end) => {
     if (wordIsOpen) {
@@ -96,7 +107,13 @@ async function connect(child: Detached, procRoot: string, cgroup: Cgroup): Promi
       begun = true;
       child.tell('start');
     },
-    held: notice,
+    ...notices,
+    proceed: () => {
+      if (wordIsOpen) say('dump\n');
+    },
+    wait: () => {
+      if (wordIsOpen) say('wait\n');
+    },
     go: () => answer('go\n'),
     refuse: () => {
       if (!begun) child.hangUp();
@@ -116,15 +133,24 @@ function openPipe(procRoot: string, pid: number, fd: number, flags: number): num
   return openSync(path, flags | constants.O_NONBLOCK);
 }
 
-/** Resolves true at the first byte, false at end of file, which comes at the latest when CRIU and its script have ended. */
-function noticeFrom(fd: number): Promise<boolean> {
+/** Each resolves true at its notice, false at end of file, which comes at the latest when CRIU and its script have ended. */
+function noticesFrom(fd: number): Pick<Launched, 'seized' | 'held'> {
   const socket = new Socket({ fd, readable: true, writable: false });
-  return new Promise((resolve) => {
-    socket.once('data', () => {
-      resolve(true);
-      socket.destroy();
-    });
-    socket.once('error', () => resolve(false));
-    socket.once('close', () => resolve(false));
+  const seized = Promise.withResolvers<boolean>();
+  const held = Promise.withResolvers<boolean>();
+  let text = '';
+  socket.on('data', (chunk: Uint8Array) => {
+    text += Buffer.from(chunk).toString('latin1');
+    if (text.includes('seized\n')) seized.resolve(true);
+    if (!text.includes('held\n')) return;
+    held.resolve(true);
+    socket.destroy();
   });
+  const end = (): void => {
+    seized.resolve(false);
+    held.resolve(false);
+  };
+  socket.once('error', end);
+  socket.once('close', end);
+  return { seized: seized.promise, held: held.promise };
 }

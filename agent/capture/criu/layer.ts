@@ -12,8 +12,8 @@ const devicesShown = 4;
 
 /** Looks through the writable layer without following or opening anything in it. What cannot be read counts as nothing. */
 export async function readLayer(directory: string, signal: AbortSignal): Promise<LayerFacts> {
-  const [size, devices] = await Promise.all([
-    run(['du', '-sx', '--block-size=1', '--', directory], { signal }),
+  const [layerBytes, devices] = await Promise.all([
+    spaceTaken(directory, signal),
     run(['find', directory, '-xdev', '(', '-type', 'b', '-o', '-type', 'c', ')', '-print0'], {
       signal,
     }),
@@ -24,7 +24,13 @@ export async function readLayer(directory: string, signal: AbortSignal): Promise
     // Overlayfs marks a deleted file by a character device 0:0.
     if (path !== '' && (await isDevice(path))) layerDevices.push(path.slice(directory.length));
   }
-  return { layerBytes: Number.parseInt(size.stdout, 10) || 0, layerDevices };
+  return { layerBytes, layerDevices };
+}
+
+/** Space a directory takes; du follows no link. What cannot be read counts as nothing. */
+export async function spaceTaken(directory: string, signal: AbortSignal): Promise<number> {
+  const { stdout } = await run(['du', '-sx', '--block-size=1', '--', directory], { signal });
+  return Number.parseInt(stdout, 10) || 0;
 }
 
 async function isDevice(path: string): Promise<boolean> {

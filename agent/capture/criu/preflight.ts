@@ -1,24 +1,15 @@
-import { type Mount, parseMountinfo, visibleMounts } from '../../proc/mountinfo.ts';
-import { readProc } from '../../proc/process-table.ts';
 import type { BackendProbe, CaptureRequest, Preflight } from '../backend.ts';
+import { emptyDirDirectory } from '../empty-dir.ts';
 import { estimatedBytes, type SourceFacts } from '../facts.ts';
 import { foresee } from '../outlook.ts';
 import { findBlockers } from '../preflight.ts';
 import type { CriuOptions } from './backend.ts';
-import { readLayer } from './layer.ts';
-import { findFreezer, findTracingProblem } from './node-facts.ts';
-import { findOwnMounts } from './own-mounts.ts';
-import {
-  findMultipathListeners,
-  findNamespacesSharedWithNode,
-  findProcessesBeside,
-  hasOwnUserNamespace,
-  readProcessFacts,
-} from './process-facts.ts';
+import { type ContainerFacts, observeContainer } from './container-facts.ts';
+import { spaceTaken } from './layer.ts';
+import { type PlannedVolume, planPod } from './mount-plan.ts';
+import { findTracingProblem } from './node-facts.ts';
 import { findRoom, sharedMemoryBytes } from './room.ts';
-import { findOutsideConnections } from './sockets.ts';
-import { upperDirectoryOf, upperDirectoryProblem } from './source.ts';
-import { findVolumes } from './volumes.ts';
+import { readMounts } from './source.ts';
 
 /** Observes the running source, judges, and estimates: freezes nothing, changes nothing. */
 export async function preflight(
@@ -31,7 +22,7 @@ export async function preflight(
   return {
     blockers: findBlockers(facts),
     estimatedBytes: estimatedBytes(facts),
-    outlook: foresee(request.container.name, facts),
+    outlook: foresee(facts),
   };
 }
 
@@ -42,37 +33,32 @@ async function observe(
   signal: AbortSignal,
 ): Promise<SourceFacts> {
   const { procRoot } = options;
-  const { root } = request.container;
-  const mounts = await readMounts(procRoot, root.pid);
-  const nodeMounts = await readMounts(procRoot, 1);
-  const { processes, memoryBytes } = await readProcessFacts(procRoot, root, mounts);
-  const volumes = findVolumes(mounts, nodeMounts, request.podUID);
-  const layerProblem = upperDirectoryProblem(mounts, options.runtimeRoots);
+  const containers = await Promise.all(
+    request.containers.map(async (container) => {
+      const mounts = await readMounts(procRoot, container.root.pid);
+      return { container, mounts };
+    }),
+  );
+  const plan = planPod(containers, await readMounts(procRoot, 1), request);
+  const facts = await Promise.all(
+    containers.map(({ container, mounts }, index) =>
+      observeContainer(
+        options,
+        container,
+        { mounts, volumePaths: volumePathsOf(plan.mounts[index] ?? []) },
+        signal,
+      ),
+    ),
+  );
   return {
     probe,
-    processes,
-    processesBeside: await findProcessesBeside(procRoot, root, processes),
-    memoryBytes,
-    sharedWithNode: await findNamespacesSharedWithNode(procRoot, root.pid),
-    mountPoints: mounts.map((mount) => mount.mountPoint),
-    volumes,
-    ownMounts: findOwnMounts(
-      mounts,
-      volumes.map((volume) => volume.path),
-    ),
-    ownUserNamespace: await hasOwnUserNamespace(procRoot, root.pid),
-    frozenBy: await findFreezer(procRoot, options.cgroupRoot, root.pid),
+    ...together(facts),
     tracingProblem: await findTracingProblem(procRoot),
-    layerProblem,
-    multipathListeners: await findMultipathListeners(procRoot, root.pid, processes),
-    ...(await findOutsideConnections(procRoot, root.pid, processes, signal)),
-    ...(layerProblem === undefined
-      ? await readLayer(
-          `${options.hostRoot}${upperDirectoryOf(mounts, options.runtimeRoots)}`,
-          signal,
-        )
-      : { layerBytes: 0, layerDevices: [] }),
-    sharedMemoryBytes: await sharedMemoryBytes(procRoot, root.pid),
+    volumes: plan.volumes.map(({ name, mount: { mountPoint, fileSystem } }) => ({
+      ...{ name, path: mountPoint, fileSystem },
+    })),
+    missingVolumes: plan.missing,
+    volumeBytes: await volumeBytes(options, request.podUID, plan.volumes, signal),
     room: await findRoom([
       { what: 'the staging directory', directory: request.stagingDirectory },
       ...(options.storeDirectory === undefined
@@ -82,6 +68,51 @@ async function observe(
   };
 }
 
-async function readMounts(procRoot: string, pid: number): Promise<readonly Mount[]> {
-  return visibleMounts(parseMountinfo((await readProc(`${procRoot}/${pid}/mountinfo`)) ?? ''));
+const volumePathsOf = (
+  mounts: readonly { readonly path: string; readonly volume?: string | undefined }[],
+): readonly string[] => mounts.filter(({ volume }) => volume !== undefined).map(({ path }) => path);
+
+/** The facts of all containers as those of one source. */
+function together(all: readonly ContainerFacts[]): ContainerFacts {
+  const every = <T>(pick: (facts: ContainerFacts) => readonly T[]): readonly T[] => [
+    ...new Set(all.flatMap(pick)),
+  ];
+  const first = <T>(pick: (facts: ContainerFacts) => T | undefined): T | undefined =>
+    all.map(pick).find((found) => found !== undefined);
+  const sum = (pick: (facts: ContainerFacts) => number): number =>
+    all.reduce((total, facts) => total + pick(facts), 0);
+  return {
+    processes: every((facts) => facts.processes),
+    processesBeside: every((facts) => facts.processesBeside),
+    sharedWithNode: every((facts) => facts.sharedWithNode),
+    mountPoints: every((facts) => facts.mountPoints),
+    ownMounts: every((facts) => facts.ownMounts),
+    ownUserNamespace: all.some((facts) => facts.ownUserNamespace),
+    frozenBy: first((facts) => facts.frozenBy),
+    layerProblem: first((facts) => facts.layerProblem),
+    layerDevices: every((facts) => facts.layerDevices),
+    multipathListeners: every((facts) => facts.multipathListeners),
+    multipathConnections: every((facts) => facts.multipathConnections),
+    unixPeersOutside: every((facts) => facts.unixPeersOutside),
+    tcpConnections: every((facts) => facts.tcpConnections),
+    memoryBytes: sum((facts) => facts.memoryBytes),
+    layerBytes: sum((facts) => facts.layerBytes),
+  };
+}
+
+/** Space that the volumes to be captured take, each counted once. */
+async function volumeBytes(
+  { procRoot, hostRoot, kubeletDirectory }: CriuOptions,
+  podUID: string,
+  volumes: readonly PlannedVolume[],
+  signal: AbortSignal,
+): Promise<number> {
+  const sizes = await Promise.all(
+    volumes.map(({ name, from, container }) => {
+      if (from === 'sharedMemory') return sharedMemoryBytes(procRoot, container.root.pid);
+      const at = emptyDirDirectory({ hostRoot, kubeletDirectory, podUID, volume: name });
+      return spaceTaken([at.base, ...at.below].join('/'), signal);
+    }),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
 }

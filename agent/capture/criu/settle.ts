@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { type Clock, sleep } from '../../../core/clock.ts';
 import type { ProcessIdentity } from '../../proc/identity.ts';
 import { isAlive } from '../../proc/process-table.ts';
+import type { CaptureBackend } from '../backend.ts';
 import { cutWrites } from './cut.ts';
 import { ensureRunning, sendSignal } from './tree-state.ts';
 
@@ -25,28 +26,30 @@ export async function readStoppedBefore(
 const lookEveryMilliseconds = 50;
 
 /**
- * Cuts short the CRIU of an agent that is gone, waits for its end, then for the source to run. It is never killed: its pipe to the agent is
- * closed, so it undoes its work at the hold at the latest, and at its next write where that is still to come.
+ * Cuts short the CRIUs of an agent that is gone, waits for their end, then for the source to run. They are never killed: their pipes to the agent
+ * are closed, so they undo their work at the hold at the latest, and at their next write where that is still to come.
  */
 export async function settleLeft(
   deps: { readonly procRoot: string; readonly clock: Clock },
-  left: {
-    readonly criu: ProcessIdentity | undefined;
-    readonly source: ProcessIdentity | undefined;
+  left: Parameters<CaptureBackend['settle']>[0] & {
     readonly stoppedBefore: readonly ProcessIdentity[];
   },
   signal: AbortSignal,
 ): Promise<{ readonly sourceRuns: boolean }> {
-  if (left.criu !== undefined) await cutWrites(deps.procRoot, left.criu);
-  while (left.criu !== undefined && (await isAlive(deps.procRoot, left.criu))) {
-    await sleep(deps.clock, lookEveryMilliseconds, signal);
+  const { processes, stoppedBefore } = left;
+  const known = (all: readonly (ProcessIdentity | undefined)[]): readonly ProcessIdentity[] =>
+    all.filter((one) => one !== undefined);
+  const all = known(processes.map(({ criu }) => criu));
+  for (const criu of all) await cutWrites(deps.procRoot, criu);
+  for (const criu of all) {
+    while (await isAlive(deps.procRoot, criu)) {
+      await sleep(deps.clock, lookEveryMilliseconds, signal);
+    }
   }
-  if (left.source === undefined) return { sourceRuns: false };
-  const outcome = await ensureRunning(
-    { ...deps, sendSignal },
-    left.source,
-    left.stoppedBefore,
-    signal,
+  const outcomes = await Promise.all(
+    known(processes.map(({ source }) => source)).map((source) =>
+      ensureRunning({ ...deps, sendSignal }, source, stoppedBefore, signal),
+    ),
   );
-  return { sourceRuns: outcome.sourceRuns };
+  return { sourceRuns: outcomes.length > 0 && outcomes.every((outcome) => outcome.sourceRuns) };
 }

@@ -12,12 +12,17 @@ import { hasOwnUserNamespace } from './process-facts.ts';
 /** What a dump needs to know of the source, read while it runs. */
 export type Source = {
   readonly mounts: readonly Mount[];
-  /** The writable layer's directory, as the node names it. */
-  readonly upperDirectory: string;
+  /** The writable layer's directory, as the node names it; undefined where the container has none. */
+  readonly upperDirectory: string | undefined;
   readonly networkNamespaceInode: string;
   /** Where descriptors 0, 1 and 2 of the root process lead, empty where closed. */
   readonly stdio: readonly string[];
 };
+
+/** The mounts of a process that a path lookup can reach. */
+export async function readMounts(procRoot: string, pid: number): Promise<readonly Mount[]> {
+  return visibleMounts(parseMountinfo((await readProc(`${procRoot}/${pid}/mountinfo`)) ?? ''));
+}
 
 /** Reads the source and makes sure that all of it came from one process. Throws Failure 'terminal' ContainerChanged or PreflightFailed. */
 export async function readSource(
@@ -53,14 +58,16 @@ export async function readSource(
 
 /**
  * The directory of the container's writable layer. Accepted only below the container runtimes' own directories: the agent reads it as
- * root, and what a mount table says must not lead it anywhere else. Throws Failure 'terminal' PreflightFailed.
+ * root, and what a mount table says must not lead it anywhere else. Undefined for an overlay without one, which nobody can write to.
+ * Throws Failure 'terminal' PreflightFailed.
  */
 export function upperDirectoryOf(
   mounts: readonly Mount[],
   runtimeRoots: readonly string[],
-): string {
+): string | undefined {
   const root = visibleMounts(mounts).find((mount) => mount.mountPoint === '/');
   const upper = root === undefined ? undefined : overlayUpperDirectory(root);
+  if (upper === undefined && root?.fileSystem === 'overlay') return undefined;
   if (root === undefined || upper === undefined) {
     const what = root === undefined ? 'not visible' : `a ${root.fileSystem}`;
     throw new Failure(

@@ -1,23 +1,24 @@
 import type { Mount } from '../../proc/mountinfo.ts';
-import type { VolumeMount } from '../facts.ts';
+
+/** A directory of the kubelet's that a mount shows: plugin as in `kubernetes.io~empty-dir`, and the part of the volume, empty for all of it. */
+export type KubeletVolume = {
+  readonly plugin: string;
+  readonly name: string;
+  readonly subPath: string;
+};
 
 /**
- * Which mounts of a container are volumes of its pod. A volume that is a directory shows its path on the node as the mount's root; one that
- * is a file system of its own (a memory-backed emptyDir, a projected token) does not, and is found in the node's mount table by device.
+ * Which volume of its pod a mount is. A volume that is a directory shows its path on the node as the mount's root; one that is a file system
+ * of its own (a memory-backed emptyDir, a projected token) does not, and is found in the node's mount table by device.
  */
-export function findVolumes(
-  mounts: readonly Mount[],
+export function findVolume(
+  mount: Mount,
   nodeMounts: readonly Mount[],
   podUID: string,
-): readonly VolumeMount[] {
-  return mounts.flatMap((mount) => {
-    const volume = candidatePaths(mount, nodeMounts)
-      .map((path) => volumeOfPath(path, podUID))
-      .find((found) => found !== undefined);
-    return volume === undefined
-      ? []
-      : [{ path: mount.mountPoint, fileSystem: mount.fileSystem, ...volume }];
-  });
+): KubeletVolume | undefined {
+  return candidatePaths(mount, nodeMounts)
+    .map((path) => volumeOfPath(path, podUID))
+    .find((found) => found !== undefined);
 }
 
 function candidatePaths(mount: Mount, nodeMounts: readonly Mount[]): readonly string[] {
@@ -28,10 +29,7 @@ function candidatePaths(mount: Mount, nodeMounts: readonly Mount[]): readonly st
 }
 
 /** `.../pods/<uid>/volumes/<plugin>/<name>[/...]`, wherever the kubelet's directory is. */
-function volumeOfPath(
-  path: string,
-  podUID: string,
-): { readonly plugin: string; readonly name: string } | undefined {
+function volumeOfPath(path: string, podUID: string): KubeletVolume | undefined {
   const parts = path.split('/');
   const pod = parts.findIndex(
     (part, index) =>
@@ -39,5 +37,6 @@ function volumeOfPath(
   );
   const plugin = parts[pod + 3];
   const name = parts[pod + 4];
-  return pod < 0 || plugin === undefined || name === undefined ? undefined : { plugin, name };
+  if (pod < 0 || plugin === undefined || name === undefined) return undefined;
+  return { plugin, name, subPath: parts.slice(pod + 5).join('/') };
 }

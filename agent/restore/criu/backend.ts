@@ -4,15 +4,16 @@ import { controlVolume } from '../../../core/api/names.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { Failure } from '../../../core/failure.ts';
 import { decisiveLines } from '../../capture/criu/log.ts';
+import { readMounts } from '../../capture/criu/source.ts';
 import type { ProcessIdentity } from '../../proc/identity.ts';
-import { parseMountinfo, visibleMounts } from '../../proc/mountinfo.ts';
-import { isAlive, readProc } from '../../proc/process-table.ts';
+import { isAlive } from '../../proc/process-table.ts';
 import { type RunResult, run } from '../../proc/run.ts';
 import type { RestoreBackend, RestoreRequest, RestoreResult } from '../backend.ts';
 import { restoreArguments, restoreFiles } from './arguments.ts';
 import { cgroupFilesOf } from './cgroup-files.ts';
 import { bundled, type EnterRequest, enterArguments } from './enter.ts';
 import { extractArguments, filesFailure, writeDeletions } from './files.ts';
+import { type VolumeTarget, volumeTargets } from './volumes.ts';
 
 export type CriuRestoreOptions = {
   readonly procRoot: string;
@@ -27,7 +28,6 @@ export type CriuRestoreOptions = {
 
 /** Where everything of ours is mounted, in a copy of the placeholder's mount namespace that nobody else sees. */
 const stage = controlVolume.mountPath;
-const sharedMemoryPath = '/dev/shm';
 const networkNamespaceKey = 'extNetNs';
 /** Above what any program of the bundle opens by itself. */
 const descriptors = { network: 20, uts: 21, stdio: 22 } as const;
@@ -43,8 +43,8 @@ async function restore(
   signal: AbortSignal,
 ): Promise<RestoreResult> {
   const { placeholder, container } = request;
-  const text = await readProc(`${options.procRoot}/${placeholder.pid}/mountinfo`);
-  const mountPoints = visibleMounts(parseMountinfo(text ?? '')).map((mount) => mount.mountPoint);
+  const mounts = await readMounts(options.procRoot, placeholder.pid);
+  const mountPoints = mounts.map((mount) => mount.mountPoint);
   if (!(await isAlive(options.procRoot, placeholder))) throw placeholderGone(placeholder);
   const wanted = container.mounts.filter((mount) =>
     ['external', 'volume'].includes(mount.treatment),
@@ -55,9 +55,11 @@ async function restore(
     const message = `the snapshot has mounts that the pod has not: ${paths}`;
     throw new Failure('terminal', 'RestoreIncompatible', message);
   }
+  const nodeMounts = await readMounts(options.procRoot, 1);
+  const volumes = volumeTargets(container, mounts, nodeMounts, request.podUID);
   await mkdir(request.workDirectory, { recursive: true, mode: 0o700 });
   const entering = await enteringOf(options, placeholder);
-  await putFiles(request, entering, mountPoints, signal);
+  await putFiles(request, entering, mountPoints, volumes, signal);
   return runCriu(
     options,
     request,
@@ -92,9 +94,11 @@ async function putFiles(
   request: RestoreRequest,
   entering: Omit<EnterRequest, 'program'>,
   mountPoints: readonly string[],
+  volumes: readonly VolumeTarget[],
   signal: AbortSignal,
 ): Promise<void> {
-  const layer = join(request.filesDirectory, 'rootfs.tar');
+  const { filesDirectory } = request;
+  const layer = join(filesDirectory, 'containers', request.container.name, 'rootfs.tar');
   const list = join(request.workDirectory, 'deletions');
   const step = async (what: string, file: string, program: readonly string[]): Promise<void> => {
     const opens = { 0: { mode: 'r', file } } as const;
@@ -105,14 +109,18 @@ async function putFiles(
   if ((await writeDeletions(layer, list)) > 0) {
     await step('deletions', list, [`${stage}/bundle/remove`]);
   }
-  const tar = (directory: string, excluded: readonly string[]): readonly string[] => [
+  const tar = (
+    directory: string,
+    excluded: readonly string[],
+    part?: string,
+  ): readonly string[] => [
     ...bundled(stage, 'tar'),
-    ...extractArguments(directory, excluded),
+    ...extractArguments(directory, excluded, part),
   ];
   await step('the writable layer', layer, tar('/', mountPoints));
-  for (const volume of request.container.volumes) {
-    const file = join(request.filesDirectory, 'volumes', `${volume.name}.tar`);
-    await step(`volume ${volume.name}`, file, tar(sharedMemoryPath, []));
+  for (const { volume, directory, part } of volumes) {
+    const file = join(filesDirectory, 'volumes', `${volume}.tar`);
+    await step(`volume ${volume}`, file, tar(directory, [], part));
   }
 }
 
@@ -126,6 +134,7 @@ async function runCriu(
   const { placeholder, workDirectory } = request;
   const log = join(workDirectory, restoreFiles.log);
   const pidFile = join(workDirectory, restoreFiles.pid);
+  const containerDirectory = join(request.filesDirectory, 'containers', request.container.name);
   const streams = [1, 2].flatMap((stream) => {
     const name = request.container.stdio[stream] ?? '';
     return name.startsWith('pipe:')
@@ -146,7 +155,7 @@ async function runCriu(
   const result = await run(
     enterArguments({
       ...entering,
-      trees: { ...entering.trees, images: join(request.filesDirectory, 'images') },
+      trees: { ...entering.trees, images: join(containerDirectory, 'images') },
       opens: {
         [descriptors.network]: { mode: 'n', file: 'net' },
         [descriptors.uts]: { mode: 'n', file: 'uts' },

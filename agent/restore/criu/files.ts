@@ -29,12 +29,13 @@ export async function writeDeletions(layerTar: string, file: string): Promise<nu
 }
 
 /**
- * GNU tar's words, without the program's name, that put a layer from stdin over a directory. A path that is a mount point is left alone:
+ * GNU tar's words, without the program's name, that put a layer from stdin, or what is below a part of it, over a directory. A path that is a mount point is left alone:
  * tar unlinks before it writes, and unlinking a mount point from another mount namespace detaches the mount.
  */
 export function extractArguments(
   directory: string,
   mountPoints: readonly string[],
+  part?: string,
 ): readonly string[] {
   return [
     '--extract',
@@ -51,6 +52,15 @@ export function extractArguments(
     '--no-anchored',
     '--wildcards',
     `--exclude=${whiteout}*`,
+    ...(part === undefined
+      ? []
+      : [
+          '--anchored',
+          '--no-wildcards',
+          `--strip-components=${part.split('/').length + 1}`,
+          '--',
+          `./${part}`,
+        ]),
   ];
 }
 

@@ -51,7 +51,11 @@ function startAgent(): void {
         preflight: async () => node.preflight,
         ...{ probe: unused, start: unused, settle: unused },
       },
-      sources: { resolve: async () => ({ pid: 7, startTicks: 1 }), tell: unused },
+      sources: {
+        resolve: async (_, names) =>
+          names.map((name) => ({ name, containerID: '', root: { pid: 7, startTicks: 1 } })),
+        tell: unused,
+      },
       staging: {
         pathOf: (uid, attempt) => `/staging/${uid}-${attempt}`,
         ...{ create: unused, list: unused, files: unused, drop: unused },

@@ -39,7 +39,7 @@ describe('an artifact written by an enemy', () => {
     return { digest: await put(pressed), sizeBytes, storedBytes: pressed.byteLength };
   };
   const containerOf = async (over: Partial<Container>): Promise<Container> => ({
-    ...someFacts.container,
+    ...{ name: 'main', image: 'counter:1', imageID: 'sha256:1', limits: {} },
     frozenAt: '',
     freezeMilliseconds: 1,
     criuVersion: '4.1',
@@ -53,7 +53,7 @@ describe('an artifact written by an enemy', () => {
     ...over,
   });
   const configOf = (container: Container): ArtifactConfig => {
-    const { container: _, ...facts } = someFacts;
+    const { containers: _, ...facts } = someFacts;
     const totals = { sizeBytes: 0, storedBytes: 0 };
     return { formatVersion: 1, ...facts, containers: [container], totals };
   };
@@ -111,6 +111,20 @@ describe('an artifact written by an enemy', () => {
       await publish(configOf(await containerOf({ volumes })));
       await expectRefusal(/volumes/);
     }
+  });
+
+  it('may not say two things of one volume', async () => {
+    const [one, other] = [await tarBlob(endOfArchive), await tarBlob(Buffer.alloc(4096))];
+    const volumesOfTwo = async (blob: typeof one): Promise<ArtifactConfig> => {
+      const first = await containerOf({ volumes: [{ name: 'data', ...one }] });
+      const second = await containerOf({ name: 'side', volumes: [{ name: 'data', ...blob }] });
+      return { ...configOf(first), containers: [first, second] };
+    };
+    await publish(await volumesOfTwo(other));
+    await expectRefusal(/the same in both/);
+    store.references.clear();
+    await publish(await volumesOfTwo(one));
+    await extractArtifact(store, key, join(directory, 'out'), signal);
   });
 
   it('may not bring other files among the images', async () => {

@@ -67,15 +67,19 @@ describe('an artifact', () => {
       await verifyArtifact(target, key, signal);
       const out = join(directory, `out-${target.traits.name}`);
       const config = await extractArtifact(target, key, out, signal);
-      expect(config.containers[0]).toMatchObject({ name: 'main', stdio: dump.stdio });
-      expect((await readdir(join(out, 'images'))).sort()).toEqual(
+      expect(config.containers[0]).toMatchObject({
+        name: 'main',
+        stdio: dump.containers[0]?.stdio,
+      });
+      const main = join(out, 'containers/main');
+      expect((await readdir(join(main, 'images'))).sort()).toEqual(
         [...Object.keys(pages), 'core-1.img', 'empty-2.img', 'inventory.img'].sort(),
       );
       for (const [name, content] of Object.entries(pages)) {
-        expect((await readFile(join(out, 'images', name))).equals(content), name).toBe(true);
+        expect((await readFile(join(main, 'images', name))).equals(content), name).toBe(true);
       }
-      expect(await readFile(join(out, 'images/inventory.img'), 'utf8')).toBe('inventory');
-      const printed = ['rootfs.tar', 'volumes/dev-shm.tar'].map((tar) =>
+      expect(await readFile(join(main, 'images/inventory.img'), 'utf8')).toBe('inventory');
+      const printed = ['containers/main/rootfs.tar', 'volumes/dev-shm.tar'].map((tar) =>
         execFileSync('tar', ['-xOf', join(out, tar), './file'], { encoding: 'utf8' }),
       );
       expect(printed).toEqual(['written by the container', 'shared memory']);

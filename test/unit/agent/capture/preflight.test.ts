@@ -29,15 +29,10 @@ const clean: SourceFacts = {
   sharedWithNode: [],
   mountPoints: ['/', '/proc', '/dev/shm'],
   volumes: [
-    {
-      path: '/snapshot-control',
-      fileSystem: 'ext4',
-      plugin: 'kubernetes.io~empty-dir',
-      name: 'snapshot-control',
-    },
-    { path: '/dev/shm', fileSystem: 'tmpfs', plugin: 'kubernetes.io~empty-dir', name: 'shm' },
-    { path: '/data', fileSystem: 'ext4', plugin: 'kubernetes.io~csi', name: 'data' },
+    { path: '/dev/shm', fileSystem: 'tmpfs', name: 'dev-shm' },
+    { path: '/data', fileSystem: 'ext4', name: 'data' },
   ],
+  missingVolumes: [],
   layerProblem: undefined,
   multipathListeners: [],
   multipathConnections: [],
@@ -50,7 +45,7 @@ const clean: SourceFacts = {
   memoryBytes: 100,
   layerBytes: 20,
   layerDevices: [],
-  sharedMemoryBytes: 3,
+  volumeBytes: 3,
   room: [{ what: 'staging', directory: '/s', freeBytes: 246, copies: 2 }],
 };
 
@@ -127,24 +122,10 @@ test.each<[string, RegExp, SourceFacts]>([
   ['sharedNamespaces', /hostNetwork/, { ...clean, sharedWithNode: ['hostNetwork'] }],
   [
     'volumes',
-    /emptyDir cache at \/cache/,
-    {
-      ...clean,
-      volumes: [
-        { path: '/cache', fileSystem: 'ext4', plugin: 'kubernetes.io~empty-dir', name: 'cache' },
-      ],
-    },
+    /emptyDir cache at \/cache is of huge pages/,
+    { ...clean, volumes: [{ path: '/cache', fileSystem: 'hugetlbfs', name: 'cache' }] },
   ],
-  [
-    'volumes',
-    /at \/dev\/shm/,
-    {
-      ...clean,
-      volumes: [
-        { path: '/dev/shm', fileSystem: 'ext4', plugin: 'kubernetes.io~empty-dir', name: 'disk' },
-      ],
-    },
-  ],
+  ['volumes', /not mounted/, { ...clean, missingVolumes: ['emptyDir data is not mounted'] }],
   ['mountPoints', /a\]b/, { ...clean, mountPoints: ['/a]b'] }],
   ['writableLayer', /not an overlay/, { ...clean, layerProblem: 'not an overlay' }],
   ['writableLayer', /\/dev\/sda in the writable layer/, { ...clean, layerDevices: ['/dev/sda'] }],
@@ -207,25 +188,25 @@ test('several are told together, and many of one kind are summed up', () => {
 });
 
 test('an outlook says what would be taken, and what would be lost', () => {
-  const outlook = foresee('main', {
+  const outlook = foresee({
     ...clean,
     tcpConnections: [{ ...connection, what: 'TCP 10.0.0.1:80 to 10.0.0.2:4711' }],
     processesBeside: [{ pid: 30, command: 'bash' }],
   });
   expect(outlook.captured).toEqual([
-    { what: 'main: memory of 1 process', bytes: 100 },
-    { what: 'main: writable layer', bytes: 20 },
-    { what: 'main: /dev/shm', bytes: 3 },
+    { what: 'memory of 1 process', bytes: 100 },
+    { what: 'writable layer', bytes: 20 },
+    { what: 'volumes dev-shm at /dev/shm, data at /data', bytes: 3 },
   ]);
   expect(outlook.lost).toEqual([
-    'main: process 7 (sh), descriptor 3: TCP 10.0.0.1:80 to 10.0.0.2:4711',
+    'process 7 (sh), descriptor 3: TCP 10.0.0.1:80 to 10.0.0.2:4711',
     expect.stringContaining('process 30 (bash) was started from outside'),
   ]);
 });
 
 test('what is lost a hundred times is not told a hundred times', () => {
   const many = Array.from({ length: 100 }, () => connection);
-  const { lost } = foresee('main', { ...clean, tcpConnections: many });
+  const { lost } = foresee({ ...clean, tcpConnections: many });
   expect(lost).toHaveLength(11);
   expect(lost.at(-1)).toBe('and 90 more of the kind');
 });

@@ -1,7 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from 'vitest';
+import { migrations } from '../../../../agent/journal/schema.ts';
 import { openSqliteJournal } from '../../../../agent/journal/sqlite.ts';
 import { Failure } from '../../../../core/failure.ts';
 import { journalContract, sampleIntent } from '../../../contract/journal.contract.ts';
@@ -54,6 +56,36 @@ describe('the SQLite file', () => {
     const again = openSqliteJournal(path, refuseWarning);
     expect(again.open()).toEqual([sampleIntent]);
     again.close();
+  });
+
+  it('of an agent that captured one container is brought forward, with the processes it knew', () => {
+    const path = freshPath();
+    mkdirSync(dirname(path), { recursive: true });
+    const old = new DatabaseSync(path);
+    for (const statement of migrations.slice(0, 2)) old.exec(statement);
+    old.exec('PRAGMA user_version = 2');
+    const row = `'c', 'n', 's', 'p', 'pod', 'main', 1, 'dumping', '/staging', %, 3, '{}'`;
+    for (const [uid, pids] of [
+      ['uid-1', '9, 8, 4711, 99'],
+      ['uid-2', 'NULL, NULL, 4712, 98'],
+      ['uid-3', 'NULL, NULL, NULL, NULL'],
+    ] as const) {
+      old.exec(`INSERT INTO intent VALUES ('${uid}', ${row.replace('%', pids)})`);
+    }
+    old.close();
+    const journal = openSqliteJournal(path, refuseWarning);
+    expect(journal.open().map(({ processes }) => processes)).toEqual([
+      [
+        {
+          container: 'main',
+          source: { pid: 4711, startTicks: 99 },
+          criu: { pid: 9, startTicks: 8 },
+        },
+      ],
+      [{ container: 'main', source: { pid: 4712, startTicks: 98 }, criu: undefined }],
+      [],
+    ]);
+    journal.close();
   });
 
   it('is open in one agent at a time, and the second is told to wait', () => {

@@ -100,7 +100,7 @@ describe('artifacts of a store', () => {
     const key = { namespace: 'default', contentUID: 'uid-1' };
     const facts = {
       startedAt: '2026-01-01T00:00:00Z',
-      restartCount: 0,
+      restartCounts: { main: 0 },
       images: [{ container: 'main', image: 'counter:1', imageID: 'sha256:1' }],
       limits: { main: { memory: '1Gi' } },
       network: { hostname: 'p', podIPs: ['10.0.0.1'] },

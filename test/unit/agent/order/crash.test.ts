@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { kinds } from '../../../../core/api/kinds.ts';
+import type { RawObject } from '../../../../runtime/kube-port.ts';
 import { recordAt } from '../../../../runtime/raw-object.ts';
-import { World } from './support/world.ts';
+import { bothOf, World } from './support/world.ts';
 
 /** Whatever died and when, this is what must be found once an order has ended well. */
 function expectCaptured(world: World): void {
@@ -27,11 +28,11 @@ function expectNothingLeft(world: World): void {
 /** Runs agents one after the other, each dying after so many effects, then one that lives, until the order has ended. */
 async function runWithDeaths(
   deaths: readonly number[],
-  spec: Record<string, unknown> = {},
+  specOf: (podUID: string) => RawObject = () => ({}),
 ): Promise<World> {
   const world = new World();
   const podUID = await world.createPod();
-  await world.createContent(podUID, spec);
+  await world.createContent(podUID, specOf(podUID));
   for (const dieAfter of deaths) {
     const life = await world.startAgent(dieAfter);
     const ended = (): boolean =>
@@ -48,9 +49,12 @@ async function runWithDeaths(
   return world;
 }
 
-async function effectsOfOneOrder(): Promise<number> {
+async function effectsOfOneOrder(
+  specOf: (podUID: string) => RawObject = () => ({}),
+): Promise<number> {
   const world = new World();
-  await world.createContent(await world.createPod());
+  const podUID = await world.createPod();
+  await world.createContent(podUID, specOf(podUID));
   const life = await world.startAgent();
   await world.until('the end', () => world.end() === 'Captured');
   await world.clock.advance(1000);
@@ -65,6 +69,18 @@ describe('an agent that is killed', () => {
     for (let cut = 1; cut <= effects; cut += 1) {
       const world = await runWithDeaths([cut]);
       expectCaptured(world);
+    }
+  });
+
+  it('between any two effects of an order of two containers too, also when only one was told to go on', async () => {
+    const effects = await effectsOfOneOrder(bothOf);
+    expect(effects).toBeGreaterThan(await effectsOfOneOrder());
+    for (let cut = 1; cut <= effects; cut += 1) {
+      const world = await runWithDeaths([cut], bothOf);
+      expectCaptured(world);
+      for (const { parts } of world.node.dumps) {
+        expect(parts.map(({ container }) => container)).toEqual(['main', 'side']);
+      }
     }
   });
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findCondition } from '../../../../core/api/conditions.ts';
 import { Failure } from '../../../../core/failure.ts';
-import { containerStatus, World } from './support/world.ts';
+import { bothOf, containerStatus, sideStatus, World } from './support/world.ts';
 
 describe('an order that cannot be carried out', () => {
   let world = new World();
@@ -91,6 +91,30 @@ describe('an order that cannot be carried out', () => {
     const restarted = { restartCount: 1, containerID: `containerd://${'b'.repeat(64)}` };
     await world.setPodStatus({ containerStatuses: [containerStatus(restarted)] });
     await expectEnd('ContainerChanged');
+  });
+
+  it('of several containers is lost with any of them, and waits for all of them', async () => {
+    const notReady = [containerStatus(), sideStatus({ ready: false })];
+    const uid = await world.createPod({ containerStatuses: notReady });
+    await world.createContent(uid, bothOf(uid));
+    await world.until('the wait to be shown', () => world.content().status.stage === 'Waiting');
+    const progressing = findCondition(world.content().status.conditions, 'Progressing');
+    expect(progressing?.message).toBe('container side is not Ready yet');
+    const restarted = { restartCount: 1, containerID: `containerd://${'b'.repeat(64)}` };
+    await world.setPodStatus({ containerStatuses: [containerStatus(), sideStatus(restarted)] });
+    await expectEnd('ContainerChanged');
+    expect(message()).toContain('container side was restarted');
+  });
+
+  it('tells every container of an order of several', async () => {
+    const uid = await world.createPod();
+    await world.createContent(uid, bothOf(uid));
+    await world.until('the end', () => world.end() === 'Captured');
+    await world.clock.advance(1000);
+    expect(world.node.sentinels).toMatchObject([
+      { container: 'main', name: 'snapshot-complete' },
+      { container: 'side', name: 'snapshot-complete' },
+    ]);
   });
 
   it('lists every blocker of the preflight', async () => {

@@ -4,37 +4,28 @@ import {
   dumpArguments,
   dumpOptions,
 } from '../../../../../agent/capture/criu/arguments.ts';
-import { planMounts } from '../../../../../agent/capture/criu/mount-plan.ts';
+import { planPod } from '../../../../../agent/capture/criu/mount-plan.ts';
 import { parseMountinfo } from '../../../../../agent/proc/mountinfo.ts';
 
-const mounts = planMounts(
-  parseMountinfo(
-    [
-      '1 0 0:1 / / rw - overlay overlay rw,upperdir=/u',
-      '2 1 0:2 / /proc rw - proc proc rw',
-      '3 1 0:3 / /dev rw - tmpfs tmpfs rw',
-      '4 3 0:4 / /dev/shm rw - tmpfs shm rw',
-      '5 2 0:2 /sys /proc/sys ro - proc proc rw',
-      '6 1 8:1 /x /data\\040dir rw - ext4 /dev/sda rw',
-    ].join('\n'),
-  ),
-);
-
-test("the root is the layer, /proc is CRIU's, /dev/shm is saved by us, the rest is external", () => {
-  expect(mounts).toEqual([
-    { path: '/', treatment: 'rootfs' },
-    { path: '/proc', treatment: 'criu' },
-    { path: '/dev', treatment: 'external' },
-    { path: '/dev/shm', treatment: 'volume' },
-    { path: '/proc/sys', treatment: 'external' },
-    { path: '/data dir', treatment: 'external' },
-  ]);
-});
-
-test('a /dev/shm that is no tmpfs is like any other mount', () => {
-  const [mount] = planMounts(parseMountinfo('4 3 8:1 /x /dev/shm rw - ext4 /dev/sda rw'));
-  expect(mount?.treatment).toBe('external');
-});
+const [mounts = []] = planPod(
+  [
+    {
+      container: { name: 'main', containerID: '', root: { pid: 42, startTicks: 1 } },
+      mounts: parseMountinfo(
+        [
+          '1 0 0:1 / / rw - overlay overlay rw,upperdir=/u',
+          '2 1 0:2 / /proc rw - proc proc rw',
+          '3 1 0:3 / /dev rw - tmpfs tmpfs rw',
+          '4 3 0:4 / /dev/shm rw - tmpfs shm rw',
+          '5 2 0:2 /sys /proc/sys ro - proc proc rw',
+          '6 1 8:1 /x /data\\040dir rw - ext4 /dev/sda rw',
+        ].join('\n'),
+      ),
+    },
+  ],
+  [],
+  { podUID: 'uid', volumes: [] },
+).mounts;
 
 const request: DumpArguments = {
   pid: 42,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { planMounts } from '../../../../../agent/capture/criu/mount-plan.ts';
+import { planPod } from '../../../../../agent/capture/criu/mount-plan.ts';
 import { parseMountinfo } from '../../../../../agent/proc/mountinfo.ts';
 
 /** Made after what pods show on Linux 6.18 with containerd 2.1. */
@@ -15,7 +15,11 @@ const mountinfo = [
 ].join('\n');
 
 test('secrets, tokens, configMaps and volumes of others are left outside of every dump', () => {
-  const outside = planMounts(parseMountinfo(mountinfo))
+  const container = { name: 'main', containerID: '', root: { pid: 7, startTicks: 1 } };
+  const mounts = parseMountinfo(mountinfo);
+  const plan = planPod([{ container, mounts }], [], { podUID: 'x', volumes: [] });
+  const outside = plan.mounts
+    .flat()
     .filter(({ treatment }) => treatment === 'external')
     .map(({ path }) => path);
   for (const path of [

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { deviceName } from '../../../../../agent/capture/criu/files.ts';
+import { deviceName } from '../../../../../agent/capture/criu/descriptors.ts';
 import { mappedDevices, mappedObjects } from '../../../../../agent/capture/criu/process-facts.ts';
 
 test('device files in the memory map are found once each', () => {

@@ -2,7 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readSource, upperDirectoryProblem } from '../../../../../agent/capture/criu/source.ts';
+import {
+  readSource,
+  upperDirectoryOf,
+  upperDirectoryProblem,
+} from '../../../../../agent/capture/criu/source.ts';
 import { parseMountinfo } from '../../../../../agent/proc/mountinfo.ts';
 
 const roots = ['/var/lib/containerd', '/run/containerd'];
@@ -11,6 +15,12 @@ const overlay = (upper: string) => `1 0 0:1 / / rw - overlay overlay rw,upperdir
 
 test("a layer below a runtime's directory is accepted", () => {
   expect(problem(overlay('/var/lib/containerd/snapshots/8/fs'))).toBeUndefined();
+});
+
+test('an overlay without a layer to write to is accepted: there is nothing to capture', () => {
+  const readOnly = '1 0 0:1 / / ro - overlay overlay ro,lowerdir=/a:/b';
+  expect(problem(readOnly)).toBeUndefined();
+  expect(upperDirectoryOf(parseMountinfo(readOnly), roots)).toBeUndefined();
 });
 
 test.each([

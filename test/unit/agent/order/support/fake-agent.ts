@@ -33,13 +33,17 @@ function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
       estimatedBytes: node.estimatedBytes,
       outlook: { captured: [], lost: [] },
     }),
-    start: async (request, onProcess) => {
+    start: async (request, onProcesses) => {
       if (!node.staging.has(request.stagingDirectory)) throw new Error('no staging directory');
-      await onProcess({ pid: 9000 + node.dumps.length, startTicks: 1 });
-      const dump = await life.effect(() => node.beginDump(life.number));
+      const processes = request.containers.map(({ name, root }, index) => ({
+        container: name,
+        source: root,
+        criu: { pid: 9000 + 100 * node.dumps.length + index, startTicks: 1 },
+      }));
+      await onProcesses(processes);
+      const dump = await life.effect(() => node.beginDump(life.number, processes));
       const cut = new AbortController();
       const running: RunningCapture = {
-        process: dump.criu,
         held: () =>
           life.wait(async () => {
             const budget = (request.freezeBudgetSeconds ?? Number.POSITIVE_INFINITY) * 1000;
@@ -50,17 +54,19 @@ function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
             if (budget < node.dumpMilliseconds) {
               throw new Failure('terminal', 'FreezeBudgetExceeded', 'the freeze lasted too long');
             }
-            if (node.dumpTrouble === undefined) dump.state = 'held';
-            else throw node.dumpTrouble;
+            if (node.dumpTrouble !== undefined) throw node.dumpTrouble;
+            for (const part of dump.parts) part.state = 'held';
           }),
-        release: (signal) =>
-          life.effect(async () => {
+        release: async (signal) => {
+          await life.effect(async () => {
             signal.throwIfAborted();
             await sleep(clock, node.holdMilliseconds, signal);
             node.staging.set(request.stagingDirectory, [{ path: 'rootfs.tar', sizeBytes: 10 }]);
-            node.endDump(dump);
-            return someDump;
-          }),
+          });
+          // An agent can die when it has told some to finish and others not.
+          for (const part of dump.parts) await life.effect(() => node.endPart(dump, part));
+          return someDump;
+        },
         abort: (why) =>
           life.effect(() => {
             cut.abort(why);
@@ -71,9 +77,12 @@ function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
       return running;
     },
     settle: async (left, signal) => {
-      const dump = node.dumps.find((candidate) => candidate.criu.pid === left.criu?.pid);
+      const known = left.processes.map(({ criu }) => criu?.pid);
+      const parts = node.dumps
+        .flatMap((dump) => dump.parts)
+        .filter((part) => known.includes(part.criu?.pid));
       await life.wait(async () => {
-        while (dump !== undefined && dump.state !== 'ended') await sleep(clock, 50, signal);
+        while (parts.some((part) => part.state !== 'ended')) await sleep(clock, 50, signal);
       });
       return { sourceRuns: true };
     },
@@ -125,13 +134,17 @@ const stagingOf = (node: FakeNode, life: Mortal): Staging => ({
 });
 
 const sourcesOf = (node: FakeNode, life: Mortal): Sources => ({
-  resolve: async () => {
-    if (node.sourceAlive) return node.source;
-    throw new Failure('terminal', 'ContainerNotResolved', 'no process');
+  resolve: async (_pod, containers) => {
+    if (!node.sourceAlive) throw new Failure('terminal', 'ContainerNotResolved', 'no process');
+    return containers.map((name) => ({
+      name,
+      containerID: `containerd://${name}`,
+      root: node.sourceOf(name),
+    }));
   },
-  tell: (_pod, _container, name, text) =>
+  tell: (_pod, container, name, text) =>
     life.effect(() => {
-      node.sentinels.push({ name, text });
+      node.sentinels.push({ container, name, text });
       node.trace.add(life.number, 'sentinel', name);
       return true;
     }),

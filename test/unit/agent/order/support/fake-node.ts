@@ -1,6 +1,7 @@
 import type {
   BackendProbe,
   Blocker,
+  CaptureProcesses,
   DumpResult,
   ProcessIdentity,
 } from '../../../../../agent/capture/backend.ts';
@@ -12,10 +13,12 @@ import { Trace } from './trace.ts';
 
 /** A dump as it goes on in the world; it lives on when the agent that began it dies. */
 export type FakeDump = {
-  readonly criu: ProcessIdentity;
   readonly by: number;
-  state: 'started' | 'held' | 'ended';
+  /** One CRIU for each container. */
+  readonly parts: (CaptureProcesses & { state: 'started' | 'held' | 'ended' })[];
 };
+
+const isOver = (dump: FakeDump): boolean => dump.parts.every((part) => part.state === 'ended');
 
 /** What outlives an agent: processes, disks, the store. */
 export class FakeNode {
@@ -24,9 +27,12 @@ export class FakeNode {
   readonly journal = new Map<string, Intent>();
   readonly staging = new Map<string, StagedFile[]>();
   readonly references = new Map<string, Published>();
-  readonly sentinels: { readonly name: string; readonly text: string }[] = [];
+  readonly sentinels: {
+    readonly container: string;
+    readonly name: string;
+    readonly text: string;
+  }[] = [];
   readonly dumps: FakeDump[] = [];
-  source: ProcessIdentity = { pid: 4711, startTicks: 99 };
   sourceAlive = true;
   /** How long CRIU takes to the hold, and the hold to the thaw. */
   dumpMilliseconds = 200;
@@ -47,24 +53,32 @@ export class FakeNode {
   }
 
   get frozen(): boolean {
-    return this.dumps.some((dump) => dump.state !== 'ended');
+    return this.dumps.some((dump) => !isOver(dump));
   }
 
-  beginDump(by: number): FakeDump {
+  /** The first process of a container. */
+  sourceOf(container: string): ProcessIdentity {
+    return { pid: 4711 + container.length, startTicks: 99 };
+  }
+
+  beginDump(by: number, processes: readonly CaptureProcesses[]): FakeDump {
     const dump: FakeDump = {
-      criu: { pid: 9000 + this.dumps.length, startTicks: 1 },
       by,
-      state: 'started',
+      parts: processes.map((one) => ({ ...one, state: 'started' })),
     };
     this.dumps.push(dump);
     this.trace.add(by, 'dump');
     return dump;
   }
 
+  endPart(dump: FakeDump, part: FakeDump['parts'][number]): void {
+    if (part.state === 'ended') return;
+    part.state = 'ended';
+    if (isOver(dump)) this.trace.add(dump.by, 'dump-ended');
+  }
+
   endDump(dump: FakeDump): void {
-    if (dump.state === 'ended') return;
-    dump.state = 'ended';
-    this.trace.add(dump.by, 'dump-ended');
+    for (const part of dump.parts) this.endPart(dump, part);
   }
 
   /** The agent's pipes are closed: CRIU fails at the hold at the latest and undoes everything. */
@@ -78,12 +92,7 @@ export class FakeNode {
 /** A dump result with made-up figures. */
 export const someDump: DumpResult = {
   freezeMilliseconds: 95,
-  frozenAt: '2026-01-01T00:00:00Z',
-  imagesDirectory: 'images',
-  rootfsTar: 'rootfs.tar',
+  containers: [],
   volumeTars: [],
-  mounts: [],
-  stdio: [],
-  options: [],
   criuVersion: '4.2.1',
 };

@@ -28,6 +28,15 @@ export const containerStatus = (change: RawObject = {}): RawObject => ({
   ...change,
 });
 
+/** A status of the container `side`, which only an order of both captures. */
+export const sideStatus = (change: RawObject = {}): RawObject =>
+  containerStatus({ name: 'side', containerID: `containerd://${'5'.repeat(64)}`, ...change });
+
+/** What an order of both containers has in its spec. */
+export const bothOf = (podUID: string): RawObject => ({
+  source: { nodeName, podRef: { name: 'counter', uid: podUID, containers: ['main', 'side'] } },
+});
+
 /** An API server, a node, and agents on it that live and die. */
 export class World {
   readonly clock = new FakeClock();
@@ -78,14 +87,21 @@ export class World {
         apiVersion: 'v1',
         kind: 'Pod',
         metadata: { name: 'counter', namespace: 'default', ...metadata },
-        spec: { nodeName, containers: [{ name: 'main', image: 'counter:1' }], ...spec },
+        spec: {
+          nodeName,
+          containers: [
+            { name: 'main', image: 'counter:1' },
+            { name: 'side', image: 'counter:1' },
+          ],
+          ...spec,
+        },
       },
       { dryRun: false },
       never,
     );
     await this.setPodStatus({
       phase: 'Running',
-      containerStatuses: [containerStatus()],
+      containerStatuses: [containerStatus(), sideStatus()],
       ...status,
     });
     return identityOf(pod).uid;
