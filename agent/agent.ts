@@ -102,7 +102,6 @@ export async function runAgent(
     const restores = startRestores(
       await restoreParts(config, store, {
         ...{ kube, log, pod: caches.orders.pod, announce: events.record },
-        sources: local.sources,
       }),
       {
         random: Math.random,

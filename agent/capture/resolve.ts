@@ -1,6 +1,6 @@
 import { Failure } from '../../core/failure.ts';
 import { containerOfCgroups, parseCgroup } from '../proc/cgroup-text.ts';
-import { identify, listPids, readProc, readStatus } from '../proc/process-table.ts';
+import { identify, listPids, readProc, readStatus, readTree } from '../proc/process-table.ts';
 import type { SourceContainer } from './backend.ts';
 
 /** A container as pod status names it: `containerd://<64 hex>`, `cri-o://<64 hex>`. */
@@ -32,6 +32,31 @@ export async function resolveContainers(
       const root = await identify(procRoot, pid);
       if (root === undefined) throw notResolved(name, `its process ${pid} ended meanwhile`);
       return { name, containerID, root };
+    }),
+  );
+}
+
+/**
+ * The same for containers that were restored: their init only stands for the restored root, which is its child and pid 1 of a PID namespace
+ * one deeper. Throws Failure 'terminal' ContainerNotResolved where there is none.
+ */
+export async function resolveRestored(
+  procRoot: string,
+  containers: readonly NamedContainer[],
+): Promise<readonly SourceContainer[]> {
+  const inits = await resolveContainers(procRoot, containers);
+  return Promise.all(
+    inits.map(async ({ name, containerID, root: init }) => {
+      for (const member of await readTree(procRoot, init)) {
+        if (member.parentPid !== init.pid) continue;
+        const status = await readStatus(procRoot, member.pid);
+        const depth = status?.namespacePids.length ?? 0;
+        const ownDepth = (await readStatus(procRoot, init.pid))?.namespacePids.length ?? 0;
+        if (depth !== ownDepth + 1 || status?.namespacePids.at(-1) !== 1) continue;
+        const { pid, startTicks } = member;
+        return { name, containerID, root: { pid, startTicks } };
+      }
+      throw notResolved(name, 'its process has not been restored');
     }),
   );
 }

@@ -1,8 +1,8 @@
-import { controlVolume } from '../../core/api/names.ts';
+import { annotations, controlVolume } from '../../core/api/names.ts';
 import type { Pod } from '../../core/api/workload.ts';
 import { Failure } from '../../core/failure.ts';
 import { controlDirectory } from '../capture/control-directory.ts';
-import { resolveContainers } from '../capture/resolve.ts';
+import { type NamedContainer, resolveContainers, resolveRestored } from '../capture/resolve.ts';
 import { writeSentinel } from '../proc/confined-files.ts';
 import type { Sources } from './deps.ts';
 import { targetStatus } from './source-check.ts';
@@ -15,13 +15,9 @@ export function nodeSources(node: {
 }): Sources {
   return {
     resolve: async (pod, containers) => {
-      const named = containers.map((name) => {
-        const containerID = targetStatus(pod, name)?.containerID;
-        if (containerID !== undefined) return { name, containerID };
-        const message = `container ${name} has no container ID in the pod's status`;
-        throw new Failure('terminal', 'ContainerNotResolved', message);
-      });
-      return resolveContainers(node.procRoot, named);
+      const named = namedContainers(pod, containers);
+      const resolve = isRestored(pod) ? resolveRestored : resolveContainers;
+      return resolve(node.procRoot, named);
     },
     tell: async (pod, container, name, text) => {
       const mount = controlMount(pod, container);
@@ -36,6 +32,23 @@ export function nodeSources(node: {
       return true;
     },
   };
+}
+
+/** A pod that was made to be restored into: what its containers run is not what their inits are. */
+const isRestored = (pod: Pod): boolean =>
+  pod.metadata.annotations[annotations.restoreFrom] !== undefined;
+
+/** Containers by the IDs in the pod's status. Throws Failure 'terminal' ContainerNotResolved for one without. */
+export function namedContainers(
+  pod: Pod,
+  containers: readonly string[],
+): readonly NamedContainer[] {
+  return containers.map((name) => {
+    const containerID = targetStatus(pod, name)?.containerID;
+    if (containerID !== undefined) return { name, containerID };
+    const message = `container ${name} has no container ID in the pod's status`;
+    throw new Failure('terminal', 'ContainerNotResolved', message);
+  });
 }
 
 const controlMount = (

@@ -1,31 +1,43 @@
-import type { ArtifactContainer } from '../artifact/config.ts';
+import type { ArtifactConfig, ArtifactContainer } from '../artifact/config.ts';
 import type { ProcessIdentity } from '../proc/identity.ts';
 
-/** One container to be restored: into which placeholder, from which extracted files. */
-export type RestoreRequest = {
-  readonly podUID: string;
+/** One container to be restored: into which placeholder, from what. */
+export type RestoreTarget = {
+  readonly container: ArtifactContainer;
   /** The placeholder's init. */
   readonly placeholder: ProcessIdentity;
-  readonly container: ArtifactContainer;
+};
+
+/** Containers of one pod to be restored together. */
+export type RestoreRequest = {
+  readonly podUID: string;
+  readonly targets: readonly RestoreTarget[];
+  readonly config: ArtifactConfig;
   /** What extractArtifact left. */
   readonly filesDirectory: string;
-  /** Not there yet; of this attempt alone. Keeps the log. */
+  /** Volumes of the snapshot that other, running containers of the pod use: left as they are. */
+  readonly keptVolumes: ReadonlySet<string>;
+  /** Not there yet; of this attempt alone. Keeps the logs. */
   readonly workDirectory: string;
 };
 
-/** A container that runs again. */
+/** Containers that run again. */
 export type RestoreResult = {
-  /** Of the restored root, in the placeholder's PID namespace. */
-  readonly pid: number;
-  /** From the start of CRIU to its end. */
+  /** The restored roots, each as numbered in its placeholder's PID namespace; in the order of the targets. */
+  readonly pids: readonly number[];
+  /** From the start of the first CRIU to the end of the last. */
   readonly restoreMilliseconds: number;
 };
 
 /** One way to restore containers on this node. */
 export interface RestoreBackend {
   /**
-   * Puts the files into the placeholder and the process beside its init. Throws Failure: 'RestoreIncompatible' before anything was changed,
-   * 'RestoreFailed' with the decisive lines of the log after; then the placeholder is no good any more.
+   * Whether the placeholders have what the snapshot needs. Throws Failure 'RestoreIncompatible' with both sides named. Changes nothing.
+   */
+  check(targets: readonly RestoreTarget[], podUID: string): Promise<void>;
+  /**
+   * Puts the files into the placeholders and the processes beside their inits. Throws Failure 'RestoreFailed' with the decisive lines of the
+   * log; then the placeholders are no good any more.
    */
   restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoreResult>;
 }

@@ -1,8 +1,6 @@
 import { join } from 'node:path';
 import { systemClock } from '../../core/clock.ts';
-import { Failure } from '../../core/failure.ts';
 import type { AgentConfig } from '../config.ts';
-import type { Sources } from '../order/deps.ts';
 import type { SnapshotStore } from '../store/store.ts';
 import { directoryCache } from './artifact-cache.ts';
 import { criuRestore } from './criu/backend.ts';
@@ -19,20 +17,14 @@ const cacheLimitBytes = 16 * 2 ** 30;
 export async function restoreParts(
   config: AgentConfig,
   store: SnapshotStore,
-  shared: Pick<RestoreDeps, 'kube' | 'log' | 'pod' | 'announce'> & { readonly sources: Sources },
+  shared: Pick<RestoreDeps, 'kube' | 'log' | 'pod' | 'announce'>,
 ): Promise<RestoreDeps> {
   const { hostRoot, kubeletDirectory, cgroupRoot } = config;
   const directory = join(config.stateDirectory, 'restore');
   const cache = directoryCache(join(directory, 'cache'), store, cacheLimitBytes);
   await cache.clear();
-  const { sources, ...rest } = shared;
   return {
-    ...rest,
-    resolve: async (pod, container, signal) => {
-      const [found] = await sources.resolve(pod, [container], signal);
-      if (found !== undefined) return found.root;
-      throw new Failure('terminal', 'ContainerNotResolved', `container ${container} not found`);
-    },
+    ...shared,
     ...nodePlaceholders(procRoot),
     cache,
     marks: kubeletMarks({ hostRoot, kubeletDirectory }),

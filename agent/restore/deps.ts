@@ -27,8 +27,12 @@ export interface ArtifactCache {
 export type RestoreDeps = {
   readonly kube: Kube;
   readonly pod: (namespace: string, name: string) => Pod | undefined;
-  /** The first process of a container. Failure 'ContainerNotResolved' when it is not on this node. */
-  readonly resolve: (pod: Pod, container: string, signal: AbortSignal) => Promise<ProcessIdentity>;
+  /** The placeholders' inits, in the order given. Failure 'ContainerNotResolved' when one is not on this node. */
+  readonly resolve: (
+    pod: Pod,
+    containers: readonly string[],
+    signal: AbortSignal,
+  ) => Promise<readonly { readonly root: ProcessIdentity }[]>;
   /** Sends SIGKILL to exactly this process, if it is still there. */
   readonly end: (process: ProcessIdentity) => Promise<void>;
   /** The restored root by its number in the placeholder's PID namespace; undefined when it is not there or has ended. */

@@ -33,18 +33,26 @@ const podOf = ({ sight }: Scene): NonNullable<Sight['pod']> => {
   return sight.pod;
 };
 
+/** Containers whose restore is not complete: the others run, and are none of a failure's business. */
+const unfinished = ({ sight }: Scene): Sight['targets'] =>
+  sight.targets.filter(({ state, ticks }) => state !== 'complete' && ticks !== undefined);
+
 /** How each action is carried out. Every one may be cut short and done again. */
 const effects: Effects = {
   report: (scene, action) => report(scene, action),
   start: ({ state, key, sight }) => {
-    const { pod, container, content, marks } = sight;
-    if (pod === undefined || content === undefined || marks?.waitingTicks === undefined) return;
+    const { pod, content, targets } = sight;
+    if (pod === undefined || content === undefined) return;
     const { namespace, name } = pod.metadata;
-    const order = { pod, container, content, ticks: marks.waitingTicks };
-    state.works.set(
-      key,
-      new RestoreWork(state.deps, order, () => state.enqueue(namespace ?? '', name)),
-    );
+    const order = {
+      ...{ pod, content },
+      containers: targets.flatMap(({ name: container, state: now, ticks }) =>
+        now === 'ready' && ticks !== undefined ? [{ name: container, ticks }] : [],
+      ),
+      running: targets.filter((target) => target.state === 'complete').map((target) => target.name),
+    };
+    const changed = (): void => state.enqueue(namespace ?? '', name);
+    state.works.set(key, new RestoreWork(state.deps, order, changed));
   },
   cancel: ({ state, key }) => {
     const why = new Failure('terminal', 'RestoreFailed', 'the pod is being deleted or has ended');
@@ -52,23 +60,25 @@ const effects: Effects = {
   },
   fail: async (scene, { message }) => {
     const { uid } = podOf(scene).metadata;
-    const { marks } = scene.state.deps;
-    try {
-      await marks.write(uid, scene.sight.container, sentinels.restoreFailed, message);
-    } catch (error) {
-      // Without its control directory it is ended from outside, or is gone already.
-      if (!isFailure(error, 'gone', 'terminal')) throw error;
+    for (const { name } of unfinished(scene)) {
+      try {
+        await scene.state.deps.marks.write(uid, name, sentinels.restoreFailed, message);
+      } catch (error) {
+        // Without its control directory it is ended from outside, or is gone already.
+        if (!isFailure(error, 'gone', 'terminal')) throw error;
+      }
     }
   },
   endPlaceholder: async (scene) => {
     const { deps } = scene.state;
-    const ticks = scene.sight.marks?.waitingTicks;
-    try {
-      const init = await deps.resolve(podOf(scene), scene.sight.container, scene.signal);
-      if (init.startTicks === ticks) await deps.end(init);
-    } catch (error) {
-      // Not on this node any more: it has ended.
-      if (!isFailure(error, 'terminal')) throw error;
+    for (const { name, ticks } of unfinished(scene)) {
+      try {
+        const [init] = await deps.resolve(podOf(scene), [name], scene.signal);
+        if (init !== undefined && init.root.startTicks === ticks) await deps.end(init.root);
+      } catch (error) {
+        // Not on this node any more: it has ended.
+        if (!isFailure(error, 'terminal')) throw error;
+      }
     }
   },
   forget: ({ state, key }) => {

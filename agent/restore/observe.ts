@@ -14,9 +14,16 @@ const defaultMaximumAttempts = 3;
 export type Sight = {
   readonly observed: Observed;
   readonly pod: Pod | undefined;
-  readonly container: string;
   readonly content: PodSnapshotContent | undefined;
-  readonly marks: Marks | undefined;
+  readonly targets: readonly SeenTarget[];
+};
+
+/** A container to be restored into. */
+export type SeenTarget = {
+  readonly name: string;
+  readonly state: PlaceholderView['state'];
+  /** Of the init that waits or waited; undefined before it does. */
+  readonly ticks: number | undefined;
 };
 
 /** Which snapshot the pod is to be restored from; undefined for any other pod. */
@@ -38,34 +45,28 @@ export async function observe(
   const stale = work !== undefined && work.podUID !== pod?.metadata.uid;
   if (pod === undefined || source === undefined || pod.spec.nodeName !== deps.nodeName || stale) {
     const observed = stale && pod !== undefined ? { ...nothing, replaced: true } : nothing;
-    return { observed, pod: undefined, container: '', content: undefined, marks: undefined };
+    return { observed, pod: undefined, content: undefined, targets: [] };
   }
   const over = isOver(pod);
   const found =
     over || work?.view().state === 'running'
       ? { view: { state: 'pending', message: '' } as const }
       : await findSnapshot(deps.kube, namespace, source, signal);
-  const container = containerOf(pod, found.view);
-  const marks = over ? undefined : await deps.marks.read(pod.metadata.uid, container);
-  const placeholder = viewPlaceholder(pod, container, marks);
-  // What a worker has said counts for the container it worked on, and for no later one.
-  const current = work !== undefined && (marks?.waitingTicks ?? work.ticks) === work.ticks;
+  const names = containersOf(pod, found.view);
+  const seen = over ? [] : await Promise.all(names.map((name) => look(state, pod, name)));
+  // What a worker has said counts for the containers it worked on, and for no later ones.
+  const current = work?.isFor(new Map(seen.map(({ name, ticks }) => [name, ticks])));
   const observed: Observed = Object.freeze({
-    pod: { over, problems: placeholderProblems(pod, container === '' ? [] : [container]) },
+    pod: { over, problems: placeholderProblems(pod, names) },
     snapshot: found.view,
-    placeholder,
-    work: current ? work.view() : { state: 'none' as const },
+    placeholder: together(seen.map(({ view }) => view)),
+    work: work !== undefined && current ? work.view() : { state: 'none' as const },
     condition: conditionOf(pod),
     maximumAttempts: defaultMaximumAttempts,
     replaced: false,
   });
-  return {
-    observed,
-    pod,
-    container,
-    content: 'content' in found ? found.content : undefined,
-    marks,
-  };
+  const targets = seen.map(({ name, ticks, view }) => ({ name, ticks, state: view.state }));
+  return { observed, pod, content: 'content' in found ? found.content : undefined, targets };
 }
 
 const nothing: Observed = Object.freeze<Observed>({
@@ -83,26 +84,49 @@ const isOver = (pod: Pod): boolean =>
   pod.status.phase === 'Succeeded' ||
   pod.status.phase === 'Failed';
 
-/** The annotation may name it before the snapshot is there to be asked. */
-function containerOf(pod: Pod, snapshot: SnapshotView): string {
-  if (snapshot.state === 'ready') return snapshot.containers[0] ?? '';
-  return (
-    pod.metadata.annotations[annotations.targetContainers] ?? pod.spec.containers[0]?.name ?? ''
-  );
+/** The annotation may name them before the snapshot is there to be asked. */
+function containersOf(pod: Pod, snapshot: SnapshotView): readonly string[] {
+  if (snapshot.state === 'ready') return snapshot.containers;
+  const named = pod.metadata.annotations[annotations.targetContainers];
+  return named?.split(',').map((name) => name.trim()) ?? [pod.spec.containers[0]?.name ?? ''];
 }
 
-function viewPlaceholder(pod: Pod, container: string, marks: Marks | undefined): PlaceholderView {
+type Look = {
+  readonly name: string;
+  readonly ticks: number | undefined;
+  readonly view: PlaceholderView;
+};
+
+async function look(state: RestoreState, pod: Pod, name: string): Promise<Look> {
+  const marks = await state.deps.marks.read(pod.metadata.uid, name);
+  return { name, ticks: marks.waitingTicks, view: viewPlaceholder(pod, name, marks) };
+}
+
+function viewPlaceholder(pod: Pod, container: string, marks: Marks): PlaceholderView {
   const status = pod.status.containerStatuses.find((one) => one.name === container);
   if (status?.state.running === undefined || status.containerID === undefined) {
     return { state: 'waiting', message: `container ${container} does not run yet` };
   }
-  if (marks?.waitingTicks === undefined) {
+  if (marks.waitingTicks === undefined) {
     return { state: 'waiting', message: `container ${container} does not wait for its state yet` };
   }
   if (marks.complete) return { state: 'complete' };
   if (marks.failed) return { state: 'failed' };
   if (marks.begunTicks === marks.waitingTicks) return { state: 'begun' };
   return { state: 'ready', restarts: status.restartCount };
+}
+
+const gravest = ['begun', 'failed', 'waiting', 'ready', 'complete'] as const;
+
+/** The pod's containers as one: what went wrong first, then what is waited for, then what can be restored; complete when all are. Pure. */
+export function together(views: readonly PlaceholderView[]): PlaceholderView {
+  for (const state of gravest) {
+    const found = views.filter((view) => view.state === state);
+    const restarts = found.map((view) => (view.state === 'ready' ? view.restarts : 0));
+    if (state === 'ready' && found.length > 0) return { state, restarts: Math.max(...restarts) };
+    if (found[0] !== undefined) return found[0];
+  }
+  return { state: 'waiting', message: 'the pod names no container' };
 }
 
 function conditionOf(pod: Pod): ConditionView | undefined {

@@ -6,7 +6,7 @@ export type SnapshotView =
   | { readonly state: 'pending'; readonly message: string }
   | { readonly state: 'unusable'; readonly message: string };
 
-/** The placeholder's container, as pod status and its control directory tell. */
+/** A placeholder's container, as pod status and its control directory tell; of several the one that the pod waits for or that went wrong. */
 export type PlaceholderView =
   | { readonly state: 'waiting'; readonly message: string }
   /** Runs and waits; nothing has been done for this very container. */

@@ -1,10 +1,16 @@
+import { resolveContainers } from '../capture/resolve.ts';
+import { namedContainers } from '../order/node-sources.ts';
 import type { ProcessIdentity } from '../proc/identity.ts';
 import { identify, isAlive, readStatus, readTree } from '../proc/process-table.ts';
 import type { RestoreDeps } from './deps.ts';
 
 /** The processes of placeholders through /proc. Needs to see the node's processes. */
-export function nodePlaceholders(procRoot: string): Pick<RestoreDeps, 'end' | 'findRestored'> {
+export function nodePlaceholders(
+  procRoot: string,
+): Pick<RestoreDeps, 'end' | 'findRestored' | 'resolve'> {
   return {
+    resolve: async (pod, containers) =>
+      resolveContainers(procRoot, namedContainers(pod, containers)),
     end: async (placeholder) => {
       if (await isAlive(procRoot, placeholder)) process.kill(placeholder.pid, 'SIGKILL');
     },

@@ -5,16 +5,19 @@ import type { Pod } from '../../core/api/workload.ts';
 import { sleep } from '../../core/clock.ts';
 import { errorText, Failure, isFailure } from '../../core/failure.ts';
 import { formatBytes, formatMilliseconds } from '../../core/units.ts';
+import type { ArtifactConfig } from '../artifact/config.ts';
 import type { ProcessIdentity } from '../proc/identity.ts';
+import type { RestoreTarget } from './backend.ts';
 import type { CachedArtifact, RestoreDeps } from './deps.ts';
 import type { RestoreWorkView } from './observed.ts';
 
-/** What a worker is given: one placeholder container and the snapshot for it. */
+/** What a worker is given: placeholder containers of one pod and the snapshot for them. */
 export type RestoreOrder = {
   readonly pod: Pod;
-  readonly container: string;
-  /** The init that was seen waiting; another one now is another container. */
-  readonly ticks: number;
+  /** Each with the init that was seen waiting; another one now is another container. */
+  readonly containers: readonly { readonly name: string; readonly ticks: number }[];
+  /** Containers of the snapshot that run already; what they use is left alone. */
+  readonly running: readonly string[];
   readonly content: PodSnapshotContent;
 };
 
@@ -42,8 +45,9 @@ export class RestoreWork {
     return this.#order.pod.metadata.uid;
   }
 
-  get ticks(): number {
-    return this.#order.ticks;
+  /** Whether all its containers are still the ones it worked on; one that has not said who it is counts as the same. */
+  isFor(ticks: ReadonlyMap<string, number | undefined>): boolean {
+    return this.#order.containers.every((one) => (ticks.get(one.name) ?? one.ticks) === one.ticks);
   }
 
   view(): RestoreWorkView {
@@ -75,46 +79,62 @@ export class RestoreWork {
   }
 
   async #restore(artifact: CachedArtifact): Promise<string> {
-    const { marks, backend, workDirectory } = this.#deps;
-    const { pod, container: name, ticks } = this.#order;
-    const container = artifact.config.containers.find((one) => one.name === name);
-    if (container === undefined || artifact.config.containers.length > 1) {
-      const held = artifact.config.containers.map((one) => one.name).join(', ');
-      const message = `the artifact holds ${held}; one container, ${name}, can be restored`;
-      throw new Failure('terminal', 'RestoreIncompatible', message);
+    const { backend, workDirectory } = this.#deps;
+    const { pod, containers, running, content } = this.#order;
+    const { config, directory } = artifact;
+    const targets = await this.#targets(config);
+    await backend.check(targets, pod.metadata.uid);
+    this.#view = { state: 'running', message: 'restoring the processes' };
+    // From here on the placeholders may be half of something: only their end makes them clean again.
+    await this.#mark(placeholderFiles.begun, ({ ticks }) => String(ticks));
+    const attempt = `${pod.metadata.uid}-${containers.map(({ ticks }) => ticks).join('-')}`;
+    const request = {
+      ...{ targets, config, podUID: pod.metadata.uid },
+      filesDirectory: directory,
+      keptVolumes: volumesUsedBy(config, running),
+      workDirectory: `${workDirectory}/${attempt}`,
+    };
+    // Not to be cut short: it ends soon, and half a restore is worth nothing.
+    const { pids, restoreMilliseconds } = await backend.restore(request, AbortSignal.any([]));
+    for (const [index, { placeholder }] of targets.entries()) {
+      await this.#check(placeholder, pids[index] ?? 0);
     }
-    const placeholder = await this.#placeholder();
-    this.#view = { state: 'running', message: 'restoring the process' };
-    const { uid } = pod.metadata;
-    const mark = (file: string, text: string): Promise<void> => marks.write(uid, name, file, text);
-    // From here on the placeholder may be half of something: only its end makes it clean again.
-    await mark(placeholderFiles.begun, String(ticks));
-    const result = await backend.restore(
-      {
-        podUID: uid,
-        placeholder,
-        container,
-        filesDirectory: artifact.directory,
-        workDirectory: `${workDirectory}/${uid}-${name}-${ticks}`,
-      },
-      AbortSignal.any([]),
-    );
-    await this.#check(placeholder, result.pid);
-    await mark(placeholderFiles.restoredPid, String(result.pid));
-    const { sizeBytes } = artifact.config.totals;
-    const took = formatMilliseconds(result.restoreMilliseconds);
-    const message = `${formatBytes(sizeBytes)} of PodSnapshot ${this.#order.content.spec.snapshotRef.name} run again, restored in ${took}`;
-    await mark(sentinels.restoreComplete, message);
+    await this.#mark(placeholderFiles.restoredPid, (_, index) => String(pids[index]));
+    const size = formatBytes(config.totals.sizeBytes);
+    const took = formatMilliseconds(restoreMilliseconds);
+    const message = `${size} of PodSnapshot ${content.spec.snapshotRef.name} run again, restored in ${took}`;
+    await this.#mark(sentinels.restoreComplete, () => message);
     return message;
   }
 
-  async #placeholder(): Promise<ProcessIdentity> {
+  async #mark(
+    file: string,
+    text: (container: RestoreOrder['containers'][number], index: number) => string,
+  ): Promise<void> {
+    const { pod, containers } = this.#order;
+    for (const [index, container] of containers.entries()) {
+      const { marks } = this.#deps;
+      await marks.write(pod.metadata.uid, container.name, file, text(container, index));
+    }
+  }
+
+  /** The placeholders' inits, each the very one that was seen waiting. */
+  async #targets(config: ArtifactConfig): Promise<readonly RestoreTarget[]> {
     this.#stop.signal.throwIfAborted();
-    const { pod, container, ticks } = this.#order;
-    const found = await this.#deps.resolve(pod, container, this.#stop.signal);
-    if (found.startTicks === ticks) return found;
-    const message = `container ${container} was started again meanwhile`;
-    throw new Failure('terminal', 'RestoreFailed', message);
+    const { pod, containers } = this.#order;
+    const names = containers.map(({ name }) => name);
+    const inits = await this.#deps.resolve(pod, names, this.#stop.signal);
+    return containers.map(({ name, ticks }, index) => {
+      const container = config.containers.find((one) => one.name === name);
+      const placeholder = inits[index]?.root;
+      if (container === undefined) {
+        const message = `the artifact holds no container ${name}`;
+        throw new Failure('terminal', 'RestoreIncompatible', message);
+      }
+      if (placeholder?.startTicks === ticks) return { container, placeholder };
+      const message = `container ${name} was started again meanwhile`;
+      throw new Failure('terminal', 'RestoreFailed', message);
+    });
   }
 
   /** The tree is there and lives, and is the init's own by now. */
@@ -131,3 +151,13 @@ export class RestoreWork {
     }
   }
 }
+
+const volumesUsedBy = (
+  config: ArtifactConfig,
+  containers: readonly string[],
+): ReadonlySet<string> =>
+  new Set(
+    config.containers
+      .filter(({ name }) => containers.includes(name))
+      .flatMap(({ volumes }) => volumes.map(({ name }) => name)),
+  );

@@ -9,6 +9,7 @@
  *     --keep NAME=TO      copies the regular file NAME of the stage to the new file TO at the end (repeatable)
  *     --make DIRECTORY    makes it if it is not there (in a root that may be read-only)
  *     --proc-sys          /proc/sys can be written
+ *     --writable DIRECTORY  a mount point that may be read-only can be written (repeatable)
  *
  * Everything is mounted in a copy of the container's mount namespace: nothing of it appears in the container, and all of it is gone with the last
  * process in the copy, whatever ended it. Nothing of the container is ever executed or read: PROGRAM is found in a tree of the agent's.
@@ -40,7 +41,8 @@ static struct { int kind; const char *name; int fd; } namespaces[] = {
 };
 static const size_t namespace_count = sizeof namespaces / sizeof *namespaces;
 static struct pair trees[MANY], kept[MANY], opened[MANY];
-static size_t tree_count, kept_count, opened_count;
+static const char *writable[MANY];
+static size_t tree_count, kept_count, opened_count, writable_count;
 
 static void die(const char *format, ...) {
   int error = errno;
@@ -135,6 +137,9 @@ static int open_plain(const char *path) {
 static void arrange(int stage, const char *stage_path, const char *make, int proc_sys) {
   if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0) die("a mount namespace of its own");
   if (proc_sys && mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND, NULL) != 0 && errno != EINVAL) die("/proc/sys");
+  for (size_t index = 0; index < writable_count; index++) {
+    if (mount(NULL, writable[index], NULL, MS_REMOUNT | MS_BIND, NULL) != 0) die("%s cannot be made writable", writable[index]);
+  }
   struct stat status;
   if (make != NULL && stat(make, &status) != 0) {
     if (mkdir(make, 0755) != 0 && errno == EROFS) {
@@ -188,6 +193,10 @@ int main(int count, char **words) {
     else if (strcmp(option, "--tree") == 0) split(trees, &tree_count, value);
     else if (strcmp(option, "--keep") == 0) split(kept, &kept_count, value);
     else if (strcmp(option, "--open") == 0) split(opened, &opened_count, value);
+    else if (strcmp(option, "--writable") == 0) {
+      if (writable_count >= MANY) { errno = 0; die("%s", value); }
+      writable[writable_count++] = value;
+    }
     else if (strcmp(option, "--cgroup") == 0) {
       int file = open(value, O_WRONLY | O_CLOEXEC);
       if (file < 0 || write(file, "0", 1) != 1) die("cgroup %s", value);

@@ -67,10 +67,20 @@ describe('a pod annotated with a snapshot', () => {
     const pid = await exec(pod, ['cat', '/snapshot-control/restored-pid']);
     await exec(pod, ['busybox', 'kill', `-${signal}`, pid.trim()]);
   };
-  const placeholder = (name: string, change: Parameters<typeof placeholderPod>[0]['change'] = {}) =>
-    bed.apply(
-      placeholderPod({ name, namespace, image, snapshot: 'snapshot', nodeName: 'node-b', change }),
-    );
+  const placeholder = (
+    name: string,
+    change: {
+      readonly snapshot?: string;
+      readonly command?: readonly string[];
+      readonly restartPolicy?: string;
+      readonly nodeName?: string;
+    } = {},
+  ): Promise<void> => {
+    const { command, ...rest } = change;
+    const container = { name: 'main', image, ...(command === undefined ? {} : { command }) };
+    const wanted = { name, namespace, snapshot: 'snapshot', nodeName: 'node-b', ...rest };
+    return bed.apply(placeholderPod({ ...wanted, containers: [container] }));
+  };
 
   it('counts on from the captured number on the other node, under its own name, and is Ready only then', async () => {
     await placeholder('again');
@@ -94,6 +104,20 @@ describe('a pod annotated with a snapshot', () => {
     expect((await exec('again', ['busybox', 'hostname'])).trim()).toBe('again');
     // Nothing of the agent's is mounted where the workload could see it.
     expect(await exec('again', ['cat', '/proc/1/mountinfo'])).not.toMatch(/bundle|images/);
+  });
+
+  it('is captured again, deleted, and restored again on the first node, and still counts on', async () => {
+    await bed.apply(snapshotOf({ name: 'second', namespace, pod: 'again' }));
+    const { status } = await waitForEnd(bed, namespace, 'second', 60_000);
+    expect(status.stage, JSON.stringify(status)).toBe('Captured');
+    const before = lastTick(await logsOf(bed, namespace, 'again'));
+    await placeholder('third', { snapshot: 'second', nodeName: 'node-a' });
+    await waitForRestored('third', /^True/);
+    const first = await waitForTick(bed, namespace, 'third');
+    expect(first.token).toBe(captured.token);
+    expect(first.count).toBeGreaterThan(captured.count);
+    expect(first.count).toBeLessThanOrEqual((before?.count ?? 0) + 2);
+    await bed.kubectl(['delete', 'pod', 'third', '-n', namespace]);
   });
 
   it('ends with the exit code of the restored process', async () => {

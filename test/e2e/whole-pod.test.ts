@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { isTrue } from '../../core/api/conditions.ts';
 import type { Bed } from '../bed/bed.ts';
-import { busyboxImage } from '../bed/versions.ts';
 import {
   attachSharedBed,
   createNamespace,
@@ -12,76 +11,9 @@ import {
   readContent,
   waitForEnd,
 } from './cluster.ts';
-import {
-  endRun,
-  type PlaceholderSpec,
-  type RunAgain,
-  readCapturedVolume,
-  runAgain,
-} from './run-again.ts';
+import { pairCommands as commands, pairSpec as spec } from './pair.ts';
+import { endRun, type RunAgain, readCapturedVolume, runAgain } from './run-again.ts';
 import { snapshotOf } from './workloads.ts';
-
-/*
- * Two containers throw a number back and forth through two emptyDirs, as fast as they can. Each knows what it may find at any instant, and ends with
- * BROKEN when it finds anything else: what runs again was cut through at one instant, or it says so.
- */
-const player = (own: string, other: string, order: 'serves' | 'answers'): string => {
-  const write = `echo $n >${own}.new; mv ${own}.new ${own}`;
-  const wait = `
-  while true; do
-    seen=0; read seen <${other} 2>/dev/null
-    [ "$seen" = $n ] && break
-    [ "$seen" = $((n-1)) ] || { echo "BROKEN: $seen where $n was to come"; exit 1; }
-    sleep 0.01
-  done`;
-  return `
-token=$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \\n'); n=0
-while true; do
-  n=$((n+1))
-  ${order === 'serves' ? `${write}\n${wait}` : `${wait}\n${write}`}
-  [ $((n % 10)) = 0 ] && echo "tick $n token=$token"
-done`;
-};
-
-const spec: PlaceholderSpec = {
-  hostname: 'pair',
-  volumes: [
-    { name: 'data', emptyDir: {} },
-    { name: 'fast', emptyDir: { medium: 'Memory' } },
-  ],
-  containers: [
-    {
-      name: 'serve',
-      image: busyboxImage,
-      // Everything a careful owner takes away.
-      securityContext: {
-        runAsUser: 1000,
-        runAsNonRoot: true,
-        readOnlyRootFilesystem: true,
-        allowPrivilegeEscalation: false,
-        capabilities: { drop: ['ALL'] },
-        seccompProfile: { type: 'RuntimeDefault' },
-      },
-      volumeMounts: [
-        { name: 'data', mountPath: '/data' },
-        { name: 'fast', mountPath: '/fast' },
-      ],
-    },
-    {
-      name: 'answer',
-      image: busyboxImage,
-      volumeMounts: [
-        { name: 'data', mountPath: '/in', readOnly: true },
-        { name: 'fast', mountPath: '/out', subPath: 'answers' },
-      ],
-    },
-  ],
-};
-
-const commands: Readonly<Record<string, string>> = {
-  serve: player('/data/ball', '/fast/answers/ball', 'serves'),
-  answer: `echo mine >/tmp/own; ln /tmp/own /tmp/twin; truncate -s 1000000000 /tmp/sparse; rm /bin/nc; ${player('/out/ball', '/in/ball', 'answers')}`,
-};
 
 describe('a pod of two containers that share emptyDirs', () => {
   let bed: Bed;

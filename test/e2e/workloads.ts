@@ -87,61 +87,58 @@ export function counterCheckpoint(options: {
   });
 }
 
-/** A pod that a snapshot is restored into, as restore-from wants it. `change` breaks or bends it. */
+type Container = Readonly<Record<string, unknown>> & {
+  readonly name: string;
+  readonly volumeMounts?: readonly object[];
+};
+
+/** A pod that a snapshot is restored into, as restore-from wants it: volumes and containers of the source, which run the init. */
 export function placeholderPod(wanted: {
   readonly name: string;
   readonly namespace: string;
-  readonly image: string;
   readonly snapshot: string;
   readonly nodeName: string;
-  readonly change?: {
-    readonly snapshot?: string;
-    readonly command?: readonly string[];
-    readonly restartPolicy?: string;
-  };
+  readonly restartPolicy?: string;
+  readonly volumes?: readonly object[];
+  readonly containers: readonly Container[];
 }): string {
-  const { change = {} } = wanted;
-  const control = { name: 'snapshot-control', mountPath: '/snapshot-control', subPath: 'main' };
+  const control = (subPath: string) => ({
+    name: 'snapshot-control',
+    mountPath: '/snapshot-control',
+    subPath,
+  });
   return stringify({
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
       name: wanted.name,
       namespace: wanted.namespace,
-      annotations: { 'nvidia.com/restore-from': change.snapshot ?? wanted.snapshot },
+      annotations: { 'nvidia.com/restore-from': wanted.snapshot },
     },
     spec: {
       nodeName: wanted.nodeName,
       terminationGracePeriodSeconds: 1,
-      restartPolicy: change.restartPolicy ?? 'Never',
+      restartPolicy: wanted.restartPolicy ?? 'Never',
       readinessGates: [{ conditionType: 'nvidia.com/Restored' }],
-      volumes: [
-        { name: 'snapshot-control', emptyDir: {} },
-        { name: 'shared-memory', emptyDir: { medium: 'Memory' } },
-      ],
-      initContainers: [
-        {
-          name: 'cryopod-init',
-          image: 'cryopod.dev/init:dev',
-          imagePullPolicy: 'Never',
-          args: ['copy', '/snapshot-control/init'],
-          volumeMounts: [control],
+      volumes: [{ name: 'snapshot-control', emptyDir: {} }, ...(wanted.volumes ?? [])],
+      initContainers: wanted.containers.map(({ name }) => ({
+        name: `init-${name}`,
+        image: 'cryopod.dev/init:dev',
+        imagePullPolicy: 'Never',
+        args: ['copy', '/snapshot-control/init'],
+        volumeMounts: [control(name)],
+      })),
+      containers: wanted.containers.map((container) => ({
+        imagePullPolicy: 'Never',
+        command: ['/snapshot-control/init'],
+        startupProbe: {
+          exec: { command: ['/snapshot-control/init', 'probe'] },
+          periodSeconds: 1,
+          failureThreshold: 600,
         },
-      ],
-      containers: [
-        {
-          name: 'main',
-          image: wanted.image,
-          imagePullPolicy: 'Never',
-          command: change.command ?? ['/snapshot-control/init'],
-          startupProbe: {
-            exec: { command: ['/snapshot-control/init', 'probe'] },
-            periodSeconds: 1,
-            failureThreshold: 600,
-          },
-          volumeMounts: [control, { name: 'shared-memory', mountPath: '/dev/shm' }],
-        },
-      ],
+        ...container,
+        volumeMounts: [control(container.name), ...(container.volumeMounts ?? [])],
+      })),
     },
   });
 }

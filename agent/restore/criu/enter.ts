@@ -18,6 +18,8 @@ export type EnterRequest = {
   readonly keeps?: Readonly<Record<string, string>>;
   readonly makeDirectory?: string;
   readonly writableProcSys?: boolean;
+  /** Mount points that are made writable there, whatever they are in the container. */
+  readonly writable?: readonly string[];
   readonly program: readonly string[];
 };
 
@@ -50,6 +52,7 @@ export function enterArguments(request: EnterRequest): readonly string[] {
     ),
     ...(request.makeDirectory === undefined ? [] : ['--make', request.makeDirectory]),
     ...(request.writableProcSys === true ? ['--proc-sys'] : []),
+    ...many('--writable', request.writable ?? []),
     '--',
     ...request.program,
   ];

@@ -28,40 +28,38 @@ export async function writeDeletions(layerTar: string, file: string): Promise<nu
   return count;
 }
 
+const common = (directory: string): readonly string[] => [
+  '--extract',
+  '--file=-',
+  `--directory=${directory}`,
+  '--numeric-owner',
+  '--same-owner',
+  '--same-permissions',
+  '--xattrs',
+  '--xattrs-include=*',
+  '--anchored',
+  '--no-wildcards',
+];
+
 /**
- * GNU tar's words, without the program's name, that put a layer from stdin, or what is below a part of it, over a directory. A path that is a mount point is left alone:
+ * GNU tar's words, without the program's name, that put a writable layer from stdin over the root. A path that is a mount point is left alone:
  * tar unlinks before it writes, and unlinking a mount point from another mount namespace detaches the mount.
  */
-export function extractArguments(
-  directory: string,
-  mountPoints: readonly string[],
-  part?: string,
-): readonly string[] {
-  return [
-    '--extract',
-    '--file=-',
-    `--directory=${directory}`,
-    '--numeric-owner',
-    '--same-owner',
-    '--same-permissions',
-    '--xattrs',
-    '--xattrs-include=*',
-    '--anchored',
-    '--no-wildcards',
-    ...mountPoints.filter((path) => path !== '/').map((path) => `--exclude=.${path}`),
-    '--no-anchored',
-    '--wildcards',
-    `--exclude=${whiteout}*`,
-    ...(part === undefined
-      ? []
-      : [
-          '--anchored',
-          '--no-wildcards',
-          `--strip-components=${part.split('/').length + 1}`,
-          '--',
-          `./${part}`,
-        ]),
-  ];
+export const layerArguments = (mountPoints: readonly string[]): readonly string[] => [
+  ...common('/'),
+  ...mountPoints.filter((path) => path !== '/').map((path) => `--exclude=.${path}`),
+  '--no-anchored',
+  '--wildcards',
+  `--exclude=${whiteout}*`,
+];
+
+/** The same for a volume, or for the part of it that `subPath` names, into the directory where that is mounted. */
+export function volumeArguments(directory: string, subPath: string): readonly string[] {
+  const parts = subPath.split('/').filter((part) => part !== '');
+  if (parts.length === 0) return common(directory);
+  // The archive's names begin with `./`, which is a component, too.
+  const strip = `--strip-components=${parts.length + 1}`;
+  return [...common(directory), strip, `./${parts.join('/')}`];
 }
 
 /** The failure of a step that puts files into the placeholder. */

@@ -1,10 +1,11 @@
 import { Failure } from '../../../core/failure.ts';
-import type { ArtifactContainer } from '../../artifact/config.ts';
 import { findVolume } from '../../capture/criu/volumes.ts';
 import type { Mount } from '../../proc/mountinfo.ts';
+import type { Entrance } from './placeholder.ts';
 
-/** Where a captured volume goes in the placeholder. `part`: of the volume, where not all of it is mounted there. */
-export type VolumeTarget = {
+/** Where a captured volume is put: through a container that mounts it, all of it or the part that is mounted there. */
+export type VolumePlace = {
+  readonly entrance: Pick<Entrance, 'target' | 'mounts'>;
   readonly volume: string;
   readonly directory: string;
   readonly part: string | undefined;
@@ -15,30 +16,44 @@ const sharedMemoryPath = '/dev/shm';
 const sharedMemoryVolume = 'dev-shm';
 
 /**
- * Where the volumes of an artifact go. Its word alone leads nowhere: a place must be an emptyDir of the very pod, or the sandbox's own /dev/shm, by
- * the placeholder's mount table. A volume that is mounted as a whole is put there once, one that is not in its parts. Throws RestoreIncompatible.
+ * Where the volumes of a snapshot go, each once however many containers mount it: as a whole where one mounts it so, else part by part. The
+ * artifact's word alone leads nowhere: a place must be an emptyDir of the very pod, or the sandbox's own /dev/shm, by the placeholder's mount
+ * table. Throws RestoreIncompatible.
  */
-export function volumeTargets(
-  container: Pick<ArtifactContainer, 'mounts' | 'volumes'>,
-  mounts: readonly Mount[],
+export function volumePlaces<E extends VolumePlace['entrance']>(
+  entrances: readonly E[],
   nodeMounts: readonly Mount[],
   podUID: string,
-): readonly VolumeTarget[] {
-  const captured = container.mounts.filter(({ treatment }) => treatment === 'volume');
-  return container.volumes.flatMap(({ name }) => {
-    const places = captured.filter(({ volume = sharedMemoryVolume }) => volume === name);
-    const whole = places.find(({ subPath }) => subPath === undefined);
-    return (whole === undefined ? places : [whole]).map(({ path, subPath }) => {
-      const mount = mounts.find((one) => one.mountPoint === path);
-      if (mount === undefined || !takesVolume(mount, nodeMounts, podUID)) {
-        throw incompatible(`the snapshot has volume ${name} at ${path}, the pod no emptyDir`);
-      }
-      if (subPath?.split('/').some((part) => part === '' || part === '.' || part === '..')) {
-        throw incompatible(`volume ${name} has the part ${JSON.stringify(subPath)} at ${path}`);
-      }
-      return { volume: name, directory: path, part: subPath };
-    });
+): readonly (VolumePlace & { readonly entrance: E })[] {
+  const names = new Set(
+    entrances.flatMap(({ target }) => target.container.volumes.map(({ name }) => name)),
+  );
+  return [...names].flatMap((volume) => {
+    const all = entrances.flatMap((entrance) =>
+      entrance.target.container.mounts
+        .filter((mount) => mount.treatment === 'volume')
+        .filter((mount) => (mount.volume ?? sharedMemoryVolume) === volume)
+        .map(({ path, subPath }) => ({ entrance, volume, directory: path, part: subPath })),
+    );
+    for (const place of all) check(place, nodeMounts, podUID);
+    const whole = all.find(({ part }) => part === undefined);
+    if (whole !== undefined) return [whole];
+    return all.filter(({ part }, index) => all.findIndex((one) => one.part === part) === index);
   });
+}
+
+function check(
+  { entrance, volume, directory, part }: VolumePlace,
+  nodeMounts: readonly Mount[],
+  podUID: string,
+): void {
+  const mount = entrance.mounts.find((one) => one.mountPoint === directory);
+  if (mount === undefined || !takesVolume(mount, nodeMounts, podUID)) {
+    throw incompatible(`the snapshot has volume ${volume} at ${directory}, the pod no emptyDir`);
+  }
+  if (part?.split('/').some((name) => name === '' || name === '.' || name === '..')) {
+    throw incompatible(`volume ${volume} has the part ${JSON.stringify(part)} at ${directory}`);
+  }
 }
 
 function takesVolume(mount: Mount, nodeMounts: readonly Mount[], podUID: string): boolean {

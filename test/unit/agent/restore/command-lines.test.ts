@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { restoreArguments } from '../../../../agent/restore/criu/arguments.ts';
 import { cgroupFiles } from '../../../../agent/restore/criu/cgroup-files.ts';
 import { bundled, enterArguments } from '../../../../agent/restore/criu/enter.ts';
-import { extractArguments } from '../../../../agent/restore/criu/files.ts';
+import { layerArguments, volumeArguments } from '../../../../agent/restore/criu/files.ts';
 
 it('entering names the process by number and start, and everything it needs before the program', () => {
   const argv = enterArguments({
@@ -57,9 +57,14 @@ it('cgroup v2 is one file, and a path that leads out is none', () => {
 });
 
 it('no mount point of the pod is extracted over, and no whiteout is extracted', () => {
-  const argv = extractArguments('/', ['/', '/etc/hosts', '/dev']);
+  const argv = layerArguments(['/', '/etc/hosts', '/dev']);
   expect(argv).toContain('--exclude=./etc/hosts');
   expect(argv).toContain('--exclude=./dev');
   expect(argv).not.toContain('--exclude=./');
   expect(argv.at(-1)).toBe('--exclude=.wh.*');
+});
+
+it('a part of a volume goes where that part is mounted, and files that look like whiteouts are files', () => {
+  expect(volumeArguments('/data', '').join(' ')).not.toMatch(/strip|exclude/);
+  expect(volumeArguments('/data', 'a/b').slice(-2)).toEqual(['--strip-components=3', './a/b']);
 });

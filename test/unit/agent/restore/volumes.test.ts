@@ -3,9 +3,10 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { ArtifactContainer } from '../../../../agent/artifact/config.ts';
 import { parseMountinfo } from '../../../../agent/proc/mountinfo.ts';
-import { extractArguments } from '../../../../agent/restore/criu/files.ts';
-import { volumeTargets } from '../../../../agent/restore/criu/volumes.ts';
+import { volumeArguments } from '../../../../agent/restore/criu/files.ts';
+import { type VolumePlace, volumePlaces } from '../../../../agent/restore/criu/volumes.ts';
 import { tarDirectory } from '../../../support/fake-dump.ts';
 
 const volumes = '/var/lib/kubelet/pods/new/volumes';
@@ -19,16 +20,32 @@ const mounts = parseMountinfo(
   ].join('\n'),
 );
 type Captured = { readonly path: string; readonly volume?: string; readonly subPath?: string };
-const targets = (name: string, ...captured: readonly Captured[]) =>
-  volumeTargets(
-    {
-      mounts: captured.map((mount) => ({ ...mount, treatment: 'volume' as const })),
-      volumes: [{ name, digest: 'sha256:', sizeBytes: 0, storedBytes: 0 }],
-    },
-    mounts,
+const entrance = (name: string, captured: readonly Captured[]): VolumePlace['entrance'] => ({
+  mounts,
+  target: {
+    placeholder: { pid: 1, startTicks: 1 },
+    container: containerOf(name, captured),
+  },
+});
+const containerOf = (name: string, captured: readonly Captured[]): ArtifactContainer => {
+  const blob = { digest: 'sha256:' as const, sizeBytes: 0, storedBytes: 0 };
+  return {
+    ...{ name, image: '', imageID: '', limits: {}, frozenAt: '', freezeMilliseconds: 0 },
+    ...{ criuVersion: '', criuOptions: [], stdio: [], criu: blob, memory: [], rootfs: blob },
+    mounts: captured.map((mount) => ({ ...mount, treatment: 'volume' as const })),
+    volumes: [...new Set(captured.map(({ volume = 'dev-shm' }) => volume))].map((volume) => ({
+      name: volume,
+      ...blob,
+    })),
+  };
+};
+const placesOf = (...containers: readonly (readonly Captured[])[]) =>
+  volumePlaces(
+    containers.map((captured, index) => entrance(`c${index}`, captured)),
     [],
     'new',
-  );
+  ).map(({ volume, directory, part }) => ({ volume, directory, part }));
+const targets = (_name: string, ...captured: readonly Captured[]) => placesOf(captured);
 
 describe('a captured volume', () => {
   it('goes to the emptyDir at its path, as a whole where it is mounted so', () => {
@@ -45,6 +62,15 @@ describe('a captured volume', () => {
     const expected = [{ volume: 'dev-shm', directory: '/dev/shm', part: undefined }];
     expect(targets('dev-shm', { path: '/dev/shm' })).toEqual(expected);
     expect(targets('dev-shm', { path: '/dev/shm', volume: 'dev-shm' })).toEqual(expected);
+  });
+
+  it('of two containers goes there once, through the one that sees all of it', () => {
+    const part = { path: '/part', volume: 'work', subPath: 'a/b' };
+    const whole = { path: '/data', volume: 'work' };
+    expect(placesOf([part], [whole])).toEqual([
+      { volume: 'work', directory: '/data', part: undefined },
+    ]);
+    expect(placesOf([part], [part])).toHaveLength(1);
   });
 
   it('goes nowhere by the word of the artifact alone', () => {
@@ -70,9 +96,7 @@ describe('a part of a volume', () => {
     const input = `${directory}/volume.tar`;
     execFileSync(
       'sh',
-      ['-c', 'exec tar "$@" <"$0"', input].concat(
-        extractArguments(join(directory, 'out'), [], 'a/b'),
-      ),
+      ['-c', 'exec tar "$@" <"$0"', input].concat(volumeArguments(join(directory, 'out'), 'a/b')),
     );
     const found = readdirSync(join(directory, 'out'), { recursive: true }).map(String).sort();
     expect(found).toEqual(['deep', 'deep/file']);

@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Failure } from '../../../core/failure.ts';
+import { decisiveLines } from '../../capture/criu/log.ts';
+import { type RunResult, run } from '../../proc/run.ts';
+import type { RestoreRequest } from '../backend.ts';
+import { restoreArguments, restoreFiles } from './arguments.ts';
+import { bundled, enterArguments } from './enter.ts';
+import { type Entrance, externalMounts, stage } from './placeholder.ts';
+
+const networkNamespaceKey = 'extNetNs';
+/** Above what any program of the bundle opens by itself. */
+const descriptors = { network: 20, uts: 21, stdio: 22 } as const;
+
+/** Restores one container's tree; resolves to its root as numbered in the placeholder's PID namespace. Throws RestoreFailed. */
+export async function runCriu(
+  procRoot: string,
+  { target, entering }: Entrance,
+  request: RestoreRequest,
+  signal: AbortSignal,
+): Promise<number> {
+  const { container, placeholder } = target;
+  const { filesDirectory, workDirectory } = request;
+  const log = join(workDirectory, `${container.name}-${restoreFiles.log}`);
+  const pidFile = join(workDirectory, `${container.name}-${restoreFiles.pid}`);
+  const streams = [1, 2].flatMap((stream) => {
+    const name = container.stdio[stream] ?? '';
+    const descriptor = descriptors.stdio + stream;
+    return name.startsWith('pipe:') ? [{ descriptor, name, stream }] : [];
+  });
+  const program = [
+    ...bundled(stage, 'criu'),
+    ...restoreArguments({
+      imagesDirectory: `${stage}/images`,
+      workDirectory: stage,
+      externalMounts: externalMounts(target),
+      inherited: [{ descriptor: descriptors.network, name: networkNamespaceKey }, ...streams],
+      utsDescriptor: descriptors.uts,
+    }),
+  ];
+  const images = join(filesDirectory, 'containers', container.name, 'images');
+  const argv = enterArguments({
+    ...entering,
+    trees: { ...entering.trees, images },
+    opens: {
+      [descriptors.network]: { mode: 'n', file: 'net' },
+      [descriptors.uts]: { mode: 'n', file: 'uts' },
+      ...Object.fromEntries(
+        streams.map(({ descriptor, stream }) => [
+          descriptor,
+          { mode: 'w', file: `${procRoot}/${placeholder.pid}/fd/${stream}` } as const,
+        ]),
+      ),
+    },
+    keeps: { [restoreFiles.log]: log, [restoreFiles.pid]: pidFile },
+    makeDirectory: '/run',
+    writableProcSys: true,
+    program,
+  });
+  const result = await run(argv, { signal });
+  if (!result.ok) throw await restoreFailure(container.name, result, log);
+  const pid = Number.parseInt(await readFile(pidFile, 'utf8'), 10);
+  if (Number.isInteger(pid) && pid > 1) return pid;
+  throw new Failure('terminal', 'RestoreFailed', 'CRIU did not say which process it restored');
+}
+
+async function restoreFailure(name: string, result: RunResult, log: string): Promise<Failure> {
+  const text = await readFile(log, 'utf8').catch(() => '');
+  const message = [
+    `container ${name}: criu restore: ${result.why}`,
+    ...(text === '' ? [] : decisiveLines(text)),
+  ];
+  return new Failure('terminal', 'RestoreFailed', message.join('; '));
+}
