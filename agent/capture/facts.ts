@@ -81,6 +81,8 @@ export type SourceFacts = {
   readonly layerDevices: readonly string[];
   /** Of all volumes that are captured. */
   readonly volumeBytes: number;
+  /** Device nodes in them, as a container names them. */
+  readonly volumeDevices: readonly string[];
   readonly room: readonly Room[];
 };
 

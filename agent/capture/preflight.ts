@@ -18,8 +18,11 @@ const checks: Readonly<Record<string, Check>> = {
         `the pod uses ${field}: what it shares with the node cannot be captured; run it without`,
     ),
 
-  volumes: ({ volumes, missingVolumes }) => [
+  volumes: ({ volumes, missingVolumes, volumeDevices }) => [
     ...missingVolumes,
+    ...volumeDevices.map(
+      (path) => `${shown(path)} in a volume is a device node, which is not captured; remove it`,
+    ),
     ...volumes
       .filter(({ fileSystem }) => fileSystem === 'hugetlbfs')
       .map(

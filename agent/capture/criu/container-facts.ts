@@ -2,7 +2,7 @@ import type { Mount } from '../../proc/mountinfo.ts';
 import type { SourceContainer } from '../backend.ts';
 import type { SourceFacts } from '../facts.ts';
 import type { CriuOptions } from './backend.ts';
-import { type LayerFacts, readLayer } from './layer.ts';
+import { readFiles } from './captured-files.ts';
 import { findFreezer } from './node-facts.ts';
 import { findOwnMounts } from './own-mounts.ts';
 import {
@@ -18,7 +18,13 @@ import { upperDirectoryOf, upperDirectoryProblem } from './source.ts';
 /** What is known of each container alone: CRIU dumps each by itself, so that a connection between two of them leads outside as well. */
 export type ContainerFacts = Omit<
   SourceFacts,
-  'probe' | 'room' | 'volumes' | 'missingVolumes' | 'volumeBytes' | 'tracingProblem'
+  | 'probe'
+  | 'room'
+  | 'volumes'
+  | 'missingVolumes'
+  | 'volumeBytes'
+  | 'volumeDevices'
+  | 'tracingProblem'
 >;
 
 /** Reads one running container. `volumePaths`: where its mounts are volumes of the pod. */
@@ -55,9 +61,9 @@ async function layerFacts(
   mounts: readonly Mount[],
   problem: string | undefined,
   signal: AbortSignal,
-): Promise<LayerFacts> {
+): Promise<Pick<ContainerFacts, 'layerBytes' | 'layerDevices'>> {
   const directory = problem === undefined ? upperDirectoryOf(mounts, runtimeRoots) : undefined;
-  return directory === undefined
-    ? { layerBytes: 0, layerDevices: [] }
-    : readLayer(`${hostRoot}${directory}`, signal);
+  if (directory === undefined) return { layerBytes: 0, layerDevices: [] };
+  const { bytes, devices } = await readFiles(`${hostRoot}${directory}`, signal);
+  return { layerBytes: bytes, layerDevices: devices };
 }

@@ -4,8 +4,8 @@ import { estimatedBytes, type SourceFacts } from '../facts.ts';
 import { foresee } from '../outlook.ts';
 import { findBlockers } from '../preflight.ts';
 import type { CriuOptions } from './backend.ts';
+import { readFiles } from './captured-files.ts';
 import { type ContainerFacts, observeContainer } from './container-facts.ts';
-import { spaceTaken } from './layer.ts';
 import { type PlannedVolume, planPod } from './mount-plan.ts';
 import { findTracingProblem } from './node-facts.ts';
 import { findRoom, sharedMemoryBytes } from './room.ts';
@@ -58,7 +58,7 @@ async function observe(
       ...{ name, path: mountPoint, fileSystem },
     })),
     missingVolumes: plan.missing,
-    volumeBytes: await volumeBytes(options, request.podUID, plan.volumes, signal),
+    ...(await readVolumes(options, request.podUID, plan.volumes, signal)),
     room: await findRoom([
       { what: 'the staging directory', directory: request.stagingDirectory },
       ...(options.storeDirectory === undefined
@@ -100,19 +100,25 @@ function together(all: readonly ContainerFacts[]): ContainerFacts {
   };
 }
 
-/** Space that the volumes to be captured take, each counted once. */
-async function volumeBytes(
+/** Space that the volumes to be captured take, each counted once, and device nodes in them. */
+async function readVolumes(
   { procRoot, hostRoot, kubeletDirectory }: CriuOptions,
   podUID: string,
   volumes: readonly PlannedVolume[],
   signal: AbortSignal,
-): Promise<number> {
-  const sizes = await Promise.all(
-    volumes.map(({ name, from, container }) => {
-      if (from === 'sharedMemory') return sharedMemoryBytes(procRoot, container.root.pid);
+): Promise<Pick<SourceFacts, 'volumeBytes' | 'volumeDevices'>> {
+  const found = await Promise.all(
+    volumes.map(async ({ name, from, container, mount }) => {
+      if (from === 'sharedMemory') {
+        return { bytes: await sharedMemoryBytes(procRoot, container.root.pid), devices: [] };
+      }
       const at = emptyDirDirectory({ hostRoot, kubeletDirectory, podUID, volume: name });
-      return spaceTaken([at.base, ...at.below].join('/'), signal);
+      const { bytes, devices } = await readFiles([at.base, ...at.below].join('/'), signal);
+      return { bytes, devices: devices.map((path) => `${mount.mountPoint}${path}`) };
     }),
   );
-  return sizes.reduce((sum, size) => sum + size, 0);
+  return {
+    volumeBytes: found.reduce((sum, { bytes }) => sum + bytes, 0),
+    volumeDevices: found.flatMap(({ devices }) => devices),
+  };
 }

@@ -46,6 +46,7 @@ const clean: SourceFacts = {
   layerBytes: 20,
   layerDevices: [],
   volumeBytes: 3,
+  volumeDevices: [],
   room: [{ what: 'staging', directory: '/s', freeBytes: 246, copies: 2 }],
 };
 
@@ -125,6 +126,7 @@ test.each<[string, RegExp, SourceFacts]>([
     /emptyDir cache at \/cache is of huge pages/,
     { ...clean, volumes: [{ path: '/cache', fileSystem: 'hugetlbfs', name: 'cache' }] },
   ],
+  ['volumes', /\/data\/x in a volume is a device/, { ...clean, volumeDevices: ['/data/x'] }],
   ['volumes', /not mounted/, { ...clean, missingVolumes: ['emptyDir data is not mounted'] }],
   ['mountPoints', /a\]b/, { ...clean, mountPoints: ['/a]b'] }],
   ['writableLayer', /not an overlay/, { ...clean, layerProblem: 'not an overlay' }],

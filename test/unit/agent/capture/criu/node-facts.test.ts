@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readLayer } from '../../../../../agent/capture/criu/layer.ts';
+import { readFiles } from '../../../../../agent/capture/criu/captured-files.ts';
 import { findFreezer, findTracingProblem } from '../../../../../agent/capture/criu/node-facts.ts';
 import { findOwnMounts } from '../../../../../agent/capture/criu/own-mounts.ts';
 import { parseMountinfo } from '../../../../../agent/proc/mountinfo.ts';
@@ -73,7 +73,7 @@ test('a file system that a container mounted for itself is found among those of 
 
 test('the writable layer is measured, and an ordinary file is no device', async () => {
   make('layer/file', 'x'.repeat(100_000));
-  const facts = await readLayer(join(root, 'layer'), new AbortController().signal);
-  expect(facts.layerBytes).toBeGreaterThanOrEqual(100_000);
-  expect(facts.layerDevices).toEqual([]);
+  const facts = await readFiles(join(root, 'layer'), new AbortController().signal);
+  expect(facts.bytes).toBeGreaterThanOrEqual(100_000);
+  expect(facts.devices).toEqual([]);
 });
