@@ -4,8 +4,8 @@ import { sharedMemoryPath } from './mount-plan.ts';
 /** File systems that live as long as their mount: what is in them is nowhere else. */
 const shortLived = /^(tmpfs|ramfs|overlay|fuse|fuse\..*|fuseblk)$/;
 
-/** Where the container runtime mounts file systems of its own. */
-const runtimes = ['/dev', '/proc', '/sys'];
+/** Where container runtimes and the kubelet mount file systems of their own; the token's volume says /var/run, which images make a link. */
+const runtimes = ['/dev', '/proc', '/sys', '/run/secrets'];
 
 /**
  * File systems that the container mounted for itself. A restore into a fresh container would find the directory below it. Only whole file

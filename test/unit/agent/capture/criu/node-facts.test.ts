@@ -60,6 +60,7 @@ test('a file system that a container mounted for itself is found among those of 
       '5 3 0:5 / /dev/shm rw - tmpfs shm rw',
       '6 1 0:6 / /cache rw - tmpfs tmpfs rw',
       '7 1 0:7 /containers/x/hostname /etc/hostname rw - tmpfs tmpfs rw',
+      '11 1 0:9 / /run/secrets/kubernetes.io/serviceaccount ro - tmpfs tmpfs ro',
       '8 1 0:8 / /mnt/ram rw - tmpfs none rw',
       '9 1 0:9 / /var/lib/docker/overlay2/x/merged rw - overlay overlay rw',
       '10 1 8:1 / /data rw - ext4 /dev/sda rw',
