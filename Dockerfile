@@ -68,11 +68,14 @@ FROM base AS agent
 # suite that becomes the next stable. The wildcard admits Debian's rebuilds of it, never another CRIU. GNU tar is part of every Debian.
 ARG CRIU_VERSION=4.2.1-*
 ARG CRIU_SUITE=forky
+# iproute2: ss asks the kernel whom a unix socket is connected to, /proc does not say. Named here and not in the script, whose content a builder's
+# cache does not look at.
+ARG PACKAGES=iproute2
 # Further options for apt, such as -o Acquire::Check-Valid-Until=false for a mirror that stands still.
 ARG APT_OPTIONS=""
 RUN --mount=type=secret,id=ca,mode=0444 --mount=type=secret,id=apt,mode=0444 \
     --mount=type=bind,source=images/agent/install-criu.sh,target=/run/install-criu.sh \
-    sh /run/install-criu.sh "${CRIU_VERSION}" "${CRIU_SUITE}" ${APT_OPTIONS}
+    sh /run/install-criu.sh "${CRIU_VERSION}" "${CRIU_SUITE}" "${PACKAGES}" ${APT_OPTIONS}
 RUN --mount=type=bind,source=images/agent/make-bundle.sh,target=/run/make-bundle.sh \
     sh /run/make-bundle.sh /usr/libexec/cryopod/bundle /usr/sbin/criu /usr/bin/tar
 COPY --from=native /app/enter /usr/libexec/cryopod/

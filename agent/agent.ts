@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { kinds } from '../core/api/kinds.ts';
 import { agentLeaseName, apiVersion, captureLeaseName } from '../core/api/names.ts';
 import type { PodSnapshotContent } from '../core/api/pod-snapshot-content.ts';
 import { systemClock } from '../core/clock.ts';
@@ -18,9 +19,11 @@ import { agentMetrics } from './agent-metrics.ts';
 import { nodeCaches } from './caches.ts';
 import { checkRequest } from './capture/check-request.ts';
 import type { AgentConfig } from './config.ts';
+import { startExplanations } from './explain/explanations.ts';
 import { localParts } from './local-parts.ts';
 import { openJournal, tellDamage } from './open-journal.ts';
 import type { OrderDeps } from './order/deps.ts';
+import { FreezeOutlook } from './order/freeze-outlook.ts';
 import { orderMetrics, publishedBytes, watchOrders } from './order/order-metrics.ts';
 import { type Orders, startOrders } from './order/orders.ts';
 import { recover } from './order/recovery.ts';
@@ -81,6 +84,7 @@ export async function runAgent(
       random: Math.random,
       announce: events.record,
       metrics: orderMetrics(metrics),
+      freezeOutlook: new FreezeOutlook(),
     };
     progress.waitingFor = 'the recovery of captures that an earlier agent left';
     await recover(orderDeps, signal);
@@ -101,8 +105,17 @@ export async function runAgent(
         ended: metrics.reconcileEnded('restore'),
       },
     );
+    const explanations = startExplanations(orderDeps, {
+      reflector: metrics.reflectorObserver(kinds.podSnapshotExplanation.kind),
+      queue: metrics.queueObserver('explanation'),
+    });
     progress.waitingFor = 'the first lists of pods and work orders';
-    const running = [caches.contents.run(signal), caches.pods.run(signal)];
+    const running = [
+      caches.contents.run(signal),
+      caches.pods.run(signal),
+      // Nobody waits for it: an older API server without this kind must not keep the agent from its orders.
+      explanations.run(signal),
+    ];
     await Promise.all([caches.contents.synced, caches.pods.synced]);
     orders.enqueueOpen();
     progress.waitingFor = undefined;

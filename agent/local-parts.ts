@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../core/clock.ts';
 import type { Log } from '../runtime/log.ts';
@@ -38,6 +39,8 @@ export async function localParts(
 ): Promise<LocalParts> {
   const { hostRoot, kubeletDirectory, cgroupRoot, runtimeRoots, criuPath } = config;
   const { stateDirectory, storeDirectory } = config;
+  // The kubelet makes it for everybody to read, and journal and locks name what is captured.
+  await chmod(stateDirectory, 0o700);
   const nodeFacts = nodeFactsOf(config.nodeName);
   const store = dirStore(storeDirectory);
   const pace = new Pace(systemClock, publishRate(config.limitsDirectory, systemClock, log));

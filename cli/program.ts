@@ -1,10 +1,16 @@
 import { Command, CommanderError } from 'commander';
 import { errorText } from '../core/failure.ts';
+import { connectKube } from '../runtime/kube.ts';
 import { registerArtifact } from './commands/artifact.ts';
+import { registerExplain } from './commands/explain.ts';
 import { type ExitCode, exitCodes, type Terminal } from './terminal.ts';
 
-/** Runs `cryopod` with the words after its name; never throws. */
-export async function runCli(words: readonly string[], terminal: Terminal): Promise<ExitCode> {
+/** Runs `cryopod` with the words after its name; never throws. `connect`: how commands that need a cluster reach it. */
+export async function runCli(
+  words: readonly string[],
+  terminal: Terminal,
+  connect: typeof connectKube = connectKube,
+): Promise<ExitCode> {
   let code: ExitCode = exitCodes.done;
   const program = new Command('cryopod')
     .description('Checkpoints of Kubernetes pods')
@@ -14,15 +20,19 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
       writeOut: (text) => terminal.output.write(text),
       writeErr: (text) => terminal.errors.write(text),
     });
-  registerArtifact(program, terminal, (ended) => {
+  const end = (ended: ExitCode): void => {
     code = ended;
-  });
+  };
+  registerArtifact(program, terminal, end);
+  registerExplain(program, terminal, connect, end);
   try {
     await program.parseAsync(words, { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+      if (error.exitCode === 0) return exitCodes.done;
+      // Its 2 says that a pod cannot be captured; a script must not read that from a mistyped option.
+      return words[0] === 'explain' ? exitCodes.failed : exitCodes.usage;
     }
     terminal.errors.write(`error: ${errorText(error)}\n`);
     return exitCodes.failed;

@@ -14,6 +14,6 @@ export type Terminal = {
   readonly signal: AbortSignal;
 };
 
-/** What the program ends with: done; something failed or is damaged; it was called wrongly. */
-export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
+/** What the program ends with: done; something failed or is damaged; it was called wrongly. `explain` has a no of its own and no `usage`. */
+export const exitCodes = { done: 0, failed: 1, usage: 2, blocked: 2 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

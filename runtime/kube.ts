@@ -12,6 +12,8 @@ import { RestKube } from './kube-rest.ts';
 export type ConnectOptions = {
   /** Wins over everything; otherwise KUBECONFIG, then the pod's service account, then ~/.kube/config. */
   readonly kubeconfigPath?: string;
+  /** Of the kubeconfig, in place of its current one. */
+  readonly context?: string;
   readonly requestTimeoutMilliseconds: number;
   /** `cryopod-agent/0.1.0`: its first word is the field manager that the server records. */
   readonly userAgent: string;
@@ -25,6 +27,8 @@ export type ConnectedKube = Kube &
   ServerClock & {
     /** For logs. */
     readonly server: string;
+    /** The namespace that the context names; '' where it names none. */
+    readonly namespace: string;
     /** Closes all connections. */
     readonly close: () => void;
   };
@@ -34,6 +38,7 @@ const tokenPath = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 /** Finds out where the API server is and who we are. Nothing is sent yet. Throws a `terminal` failure 'NotConfigured' when there is nothing to go by. */
 export async function connectKube(options: ConnectOptions): Promise<ConnectedKube> {
   const config = await loadConfig(options.kubeconfigPath);
+  if (options.context !== undefined) chooseContext(config, options.context);
   const cluster = config.getCurrentCluster();
   if (cluster === null || !URL.canParse(cluster.server)) {
     throw notConfigured(`the kubeconfig names no cluster in its current context`);
@@ -57,7 +62,11 @@ export async function connectKube(options: ConnectOptions): Promise<ConnectedKub
   };
   const exchange = new HttpExchange(serverAccess, clock, options);
   const kube = new RestKube(exchange, clock, options.onWarning ?? (() => {}));
-  return Object.assign(kube, { server: cluster.server, close: () => exchange.close() });
+  const namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? '';
+  return Object.assign(kube, {
+    ...{ server: cluster.server, namespace },
+    close: () => exchange.close(),
+  });
 }
 
 async function loadConfig(kubeconfigPath: string | undefined): Promise<KubeConfig> {
@@ -78,6 +87,13 @@ async function loadConfig(kubeconfigPath: string | undefined): Promise<KubeConfi
   }
   if (await isThere(home)) return fromFile(config, home);
   throw notConfigured('set KUBECONFIG, or run in a pod with a service account');
+}
+
+function chooseContext(config: KubeConfig, name: string): void {
+  if (config.getContextObject(name) === null) {
+    throw notConfigured(`the kubeconfig has no context ${name}`);
+  }
+  config.setCurrentContext(name);
 }
 
 /** client-node's own loader throws raw file and YAML errors. */

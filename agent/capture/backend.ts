@@ -1,10 +1,18 @@
 import type { Failure } from '../../core/failure.ts';
 import type { CaptureProcesses, ProcessIdentity } from '../proc/identity.ts';
+import type { Outlook } from './outlook.ts';
 
 export type { CaptureProcesses, ProcessIdentity };
 
 /** What preflight found in the way; the message names process, descriptor and remedy. */
 export type Blocker = { readonly check: string; readonly message: string };
+
+/** What a look at the running source found. */
+export type Preflight = {
+  readonly blockers: readonly Blocker[];
+  readonly estimatedBytes: number;
+  readonly outlook: Outlook;
+};
 
 /** A container to capture, as resolved from pod status and /proc. Paths are as the agent opens them. */
 export type SourceContainer = {
@@ -99,11 +107,8 @@ export type CommittedCapture = {
 export interface CaptureBackend {
   /** What it can do here; cheap, and cached as long as the program behind it is the same file. */
   probe(signal: AbortSignal): Promise<BackendProbe>;
-  /** All blockers at once, and the bytes a dump would write; freezes nothing. */
-  preflight(
-    request: CaptureRequest,
-    signal: AbortSignal,
-  ): Promise<{ readonly blockers: readonly Blocker[]; readonly estimatedBytes: number }>;
+  /** All blockers at once, the bytes a dump would write, and what it would be; freezes nothing. */
+  preflight(request: CaptureRequest, signal: AbortSignal): Promise<Preflight>;
   /**
    * Starts the dump into an existing, empty staging directory (0700). `onProcesses` is called once, and awaited, before any CRIU can freeze
    * anything.

@@ -1,9 +1,12 @@
 import { Failure } from '../../core/failure.ts';
+import type { Blocker } from '../capture/backend.ts';
+import { findUnreachable } from '../capture/pod-checks.ts';
 import { sameProcess } from '../proc/identity.ts';
 import { type FromPod, factsAtStart, intentOf, requestOf } from './begin.ts';
 import type { OrderDeps } from './deps.ts';
 import { dump, type Prepared } from './dump.ts';
 import type { CaptureFacts } from './facts.ts';
+import { lookAtSource } from './look.ts';
 import { reserveRoom } from './reserve.ts';
 import { confirmLease, withStoreRetries } from './store-retry.ts';
 import {
@@ -45,6 +48,7 @@ async function prepare(
   hooks: WorkHooks,
 ): Promise<Prepared | 'standing'> {
   const { stop } = hooks;
+  refuseBlocked(deps, findUnreachable(from.pod));
   const targets = await deps.sources.resolve(from.pod, order.containers, stop);
   for (const { name, root } of targets) {
     const earlier = from.earlier.find((one) => one.container === name)?.source;
@@ -53,17 +57,21 @@ async function prepare(
     throw new Failure('terminal', 'ContainerChanged', message);
   }
   const request = requestOf(deps, order, from, targets);
-  const { blockers, estimatedBytes } = await deps.backend.preflight(request, stop);
-  if (blockers.length > 0) {
-    for (const blocker of blockers) deps.metrics.blocked(blocker.check);
-    const message = blockers.map((blocker) => `${blocker.check}: ${blocker.message}`).join('; ');
-    throw new Failure('terminal', 'PreflightFailed', message);
-  }
+  const look = await lookAtSource(deps, from.pod, order.content.spec, request, stop);
+  const { estimatedBytes } = look;
+  refuseBlocked(deps, look.blockers);
   await reserveRoom(deps, order.content.metadata.uid, estimatedBytes, hooks);
   const adopted = await withStoreRetries(deps, stop, () => prepareStore(deps, order, from, stop));
   if (!order.lease.current()) await confirmLease(deps, order.lease, stop);
   stop.throwIfAborted();
   return adopted ? 'standing' : { targets, estimatedBytes };
+}
+
+function refuseBlocked(deps: Pick<OrderDeps, 'metrics'>, blockers: readonly Blocker[]): void {
+  if (blockers.length === 0) return;
+  for (const blocker of blockers) deps.metrics.blocked(blocker.check);
+  const message = blockers.map((blocker) => `${blocker.check}: ${blocker.message}`).join('; ');
+  throw new Failure('terminal', 'PreflightFailed', message);
 }
 
 /** The store takes writes, and nothing stands in the way. An artifact that an earlier holder published for this very order is taken as its end. */

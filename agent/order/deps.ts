@@ -8,6 +8,7 @@ import type { CaptureBackend, DumpResult, SourceContainer } from '../capture/bac
 import type { Journal } from '../journal/journal.ts';
 import type { ReferenceKey } from '../store/store.ts';
 import type { CaptureFacts, Published } from './facts.ts';
+import type { FreezeOutlook } from './freeze-outlook.ts';
 import type { HeldBack } from './held-back.ts';
 import type { Space } from './space.ts';
 import type { Staging } from './staging.ts';
@@ -121,6 +122,7 @@ export type OrderDeps = {
   readonly log: Log;
   readonly announce: Announce;
   readonly metrics: OrderMetrics;
+  readonly freezeOutlook: FreezeOutlook;
   readonly nodeName: string;
   readonly nodeFacts: NodeFacts;
   /** Identifies this boot of the machine: file pages not yet on disk survive a process, not a boot. */

@@ -82,6 +82,7 @@ export async function dump(
     const result = await running.release(hooks.stop);
     hooks.thawed();
     deps.metrics.froze(result.freezeMilliseconds);
+    deps.freezeOutlook.dumped(estimatedBytes, result.freezeMilliseconds);
     deps.metrics.dumped(deps.clock.monotonicMilliseconds() - startedAt);
     const facts = { ...begun, stageMilliseconds: hooks.spent() };
     await noteDump(deps, uid, request.stagingDirectory, facts, result);

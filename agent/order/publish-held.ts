@@ -31,7 +31,9 @@ export async function publishHeld(
   const { stagingDirectory } = journalled(deps, uid);
   const { progressed } = hooks;
   const published = await storeDump(deps, order, facts, stagingDirectory, { stop, progressed });
-  deps.metrics.published(deps.clock.monotonicMilliseconds() - keptAt);
+  const lasted = deps.clock.monotonicMilliseconds() - keptAt;
+  deps.metrics.published(lasted);
+  if (published !== undefined) deps.freezeOutlook.published(published.sizeBytes, lasted);
   // The server answers now, so the time in which nothing but an agent moves the source will be short.
   await confirmLease(deps, order.lease, stop);
   stop.throwIfAborted();

@@ -41,7 +41,9 @@ export async function publish(
       await markSettled(deps, intent, 'count');
       return { end: 'interrupted' };
     }
-    deps.metrics.published(deps.clock.monotonicMilliseconds() - startedAt);
+    const lasted = deps.clock.monotonicMilliseconds() - startedAt;
+    deps.metrics.published(lasted);
+    deps.freezeOutlook.published(published.sizeBytes, lasted);
     deps.journal.update(uid, {
       step: 'published',
       facts: formatFacts({ ...facts, published, stageMilliseconds: hooks.spent() }),

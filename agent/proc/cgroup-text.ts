@@ -22,13 +22,15 @@ export function parseCgroup(text: string): readonly CgroupEntry[] {
 
 /**
  * The container a cgroup path belongs to: 64 hex digits, bare (cgroupfs driver) or inside `cri-containerd-<id>.scope`, `crio-<id>.scope`
- * and `slice:cri-containerd:<id>` (systemd driver). Counted from `kubepods` on, and the first one wins: a workload can make cgroups
+ * and `slice:cri-containerd:<id>` (systemd driver). Counted from `kubepods` (or `kubelet-kubepods`) on, and the first one wins: a workload can make cgroups
  * below its own container's, never above, so a deeper name that copies another container's is not believed.
  */
 export function containerOfCgroupPath(path: string): string | undefined {
   const parts = path.split('/');
-  const kubepods = parts.findIndex((part) => part.startsWith('kubepods'));
+  const kubepods = parts.findIndex((part) => /^(.*-)?kubepods(\b|-)/.test(part));
   for (const part of parts.slice(Math.max(kubepods, 0))) {
+    // CRI-O's monitor of a container runs beside it, outside.
+    if (part.startsWith('crio-conmon-')) return undefined;
     const id = /(?:^|[^0-9a-f])([0-9a-f]{64})(?:\.scope)?$/.exec(part)?.[1];
     if (id !== undefined) return id;
   }

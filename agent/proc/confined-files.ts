@@ -51,6 +51,9 @@ export async function withConfined<T>(
   }
 }
 
+/** Troubles of the node. Any other is the workload's doing (a directory of that name, a full volume), and would be there for ever. */
+const passing = new Set(['EIO', 'EAGAIN', 'EINTR', 'EMFILE', 'ENFILE', 'ENOMEM', 'ESTALE']);
+
 /**
  * Writes a file that a reader sees whole or not at all: a new file under a name nobody can guess, then a rename, which replaces a link
  * instead of following it. Readable by every user of the workload.
@@ -78,9 +81,8 @@ export async function writeSentinel(
     } catch (error) {
       await rm(temporary, { force: true });
       const where = `${shown(directory)}/${name}`;
-      throw new Failure('retry', 'SentinelFailed', `${where}: ${errorText(error)}`, {
-        cause: error,
-      });
+      const kind = passing.has(codeOf(error) ?? '') ? 'retry' : 'terminal';
+      throw new Failure(kind, 'SentinelFailed', `${where}: ${errorText(error)}`, { cause: error });
     }
   });
 }
@@ -88,11 +90,16 @@ export async function writeSentinel(
 const shown = (directory: ConfinedDirectory): string =>
   [directory.base, ...directory.below].join('/');
 
+function codeOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
 async function opened(path: string, flags: number, name: string): Promise<FileHandle> {
   try {
     return await open(path, flags);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = codeOf(error);
     if (code === 'ENOENT') {
       throw new Failure('gone', 'DirectoryGone', `${name} is not there`, { cause: error });
     }

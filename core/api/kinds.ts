@@ -1,4 +1,4 @@
-import { group, version } from './names.ts';
+import { extensionGroup, group, version } from './names.ts';
 
 /** Where a kind lives in the API: enough to build its URL. `group` is '' for core/v1. */
 export type Kind = {
@@ -23,6 +23,13 @@ export const kinds = {
   podSnapshotContent: own('PodSnapshotContent', 'podsnapshotcontents', false),
   dynamoCheckpoint: own('DynamoCheckpoint', 'dynamocheckpoints', true),
   snapshotJob: own('SnapshotJob', 'snapshotjobs', true),
+  podSnapshotExplanation: {
+    group: extensionGroup,
+    version,
+    kind: 'PodSnapshotExplanation',
+    plural: 'podsnapshotexplanations',
+    namespaced: true,
+  },
   pod: { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true },
   node: { group: '', version: 'v1', kind: 'Node', plural: 'nodes', namespaced: false },
   job: { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true },

@@ -4,6 +4,10 @@ export const group = 'nvidia.com';
 export const version = 'v1alpha1';
 /** `apiVersion` of all own kinds. */
 export const apiVersion = `${group}/${version}`;
+/** Group and version of the kinds that Dynamo's API does not have. */
+export const extensionGroup = 'cryopod.dev';
+/** `apiVersion` of those. */
+export const extensionApiVersion = `${extensionGroup}/${version}`;
 /** Where controller, agents and their Leases live. */
 export const systemNamespace = 'cryopod-system';
 

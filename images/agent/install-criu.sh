@@ -1,11 +1,11 @@
 #!/bin/sh
-# Installs CRIU into a Debian stable image: install-criu.sh VERSION SUITE [APT OPTION...]
+# Installs CRIU, and packages of stable beside it, into a Debian stable image: install-criu.sh VERSION SUITE PACKAGES [APT OPTION...]
 #
 # CRIU and the libraries of its generation come from SUITE, everything else stays stable's: all of them run on stable's libc. Sources and CA
 # bundle may come as build secrets (see the Dockerfile).
 set -eu
-version=$1 suite=$2
-shift 2
+version=$1 suite=$2 packages=$3
+shift 3
 
 sources=/etc/apt/sources.list.d
 if [ -s /run/secrets/ca ]; then set -- "$@" -o Acquire::https::CAInfo=/run/secrets/ca; fi
@@ -30,7 +30,7 @@ EOF
 
 export DEBIAN_FRONTEND=noninteractive
 apt-get "$@" update
-apt-get "$@" install --yes --no-install-recommends "criu=$version"
+apt-get "$@" install --yes --no-install-recommends "criu=$version" $packages
 criu --version
 rm -rf /tmp/sources /etc/apt/sources.list.d/criu.list /etc/apt/preferences.d/criu \
   /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log

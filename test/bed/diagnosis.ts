@@ -8,7 +8,7 @@ const questions: readonly { readonly title: string; readonly args: readonly stri
     title: 'snapshots',
     args: [
       'get',
-      'dynamocheckpoints,snapshotjobs,podsnapshots,podsnapshotcontents',
+      'dynamocheckpoints,snapshotjobs,podsnapshots,podsnapshotcontents,podsnapshotexplanations',
       '-A',
       '-o',
       'yaml',

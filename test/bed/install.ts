@@ -16,7 +16,13 @@ import { buildShim, placeShim, shimNeeded } from './shim/prlimit.ts';
 export type InstallOptions = { readonly log: (line: string) => void };
 
 const readyDeadlineMs = 180_000;
-const definitions = ['dynamocheckpoints', 'podsnapshots', 'podsnapshotcontents', 'snapshotjobs'];
+const definitions = [
+  'dynamocheckpoints.nvidia.com',
+  'podsnapshots.nvidia.com',
+  'podsnapshotcontents.nvidia.com',
+  'snapshotjobs.nvidia.com',
+  'podsnapshotexplanations.cryopod.dev',
+];
 
 /**
  * Installs Cryopod into a bed and returns once it serves: images built and loaded, deploy/ applied with the bed's patches, definitions
@@ -72,7 +78,7 @@ async function apply(bed: Bed, directory: string): Promise<void> {
 }
 
 async function established(bed: Bed): Promise<void> {
-  const names = definitions.map((plural) => `crd/${plural}.nvidia.com`);
+  const names = definitions.map((name) => `crd/${name}`);
   await bed.kubectl(['wait', '--for=condition=Established', '--timeout=60s', ...names]);
 }
 

@@ -184,7 +184,7 @@ export async function admissionWorld(name: string): Promise<AdmissionWorld> {
     bed.kubectl(['apply', '--server-side', '-k', manifests]),
   );
   await until(bed, 'the kinds to be served', () =>
-    bed.kubectl(['get', 'podsnap,podsnapcontent,dckpt,snapjob', '-A']),
+    bed.kubectl(['get', 'podsnap,podsnapcontent,dckpt,snapjob,podexplain', '-A']),
   );
   await bed.kubectl(['create', 'namespace', 'team']);
   // kubectl reads what it is about to patch; reading is not what is asked here.

@@ -7,6 +7,7 @@ import { type Bed, downBed, upBed } from '../bed/bed.ts';
 import { type Example, examples } from '../unit/core/examples.ts';
 
 const bedName = 'crds';
+const names = 'podsnap,podsnapcontent,dckpt,snapjob,podexplain';
 const crds = fileURLToPath(new URL('../../crds', import.meta.url));
 let bed: Bed;
 
@@ -15,7 +16,7 @@ beforeAll(async () => {
   await bed.kubectl(['apply', '--server-side', '-k', crds]);
   await bed.waitFor(
     'the kinds to be served',
-    () => bed.kubectl(['get', 'podsnap,podsnapcontent,dckpt,snapjob', '-A']).catch(() => undefined),
+    () => bed.kubectl(['get', names, '-A']).catch(() => undefined),
     20_000,
   );
   await bed.waitFor(

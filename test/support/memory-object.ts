@@ -1,16 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Kind } from '../../core/api/kinds.ts';
-import { group } from '../../core/api/names.ts';
+import { extensionGroup, group } from '../../core/api/names.ts';
 import { Failure } from '../../core/failure.ts';
 import type { ObjectKey, RawObject } from '../../runtime/kube-port.ts';
 import { describeKey, identityOf, numberAt, recordAt } from '../../runtime/raw-object.ts';
 
+const isOwn = (kind: Kind): boolean => kind.group === group || kind.group === extensionGroup;
+
 /** Kinds with a status subresource. */
 export const hasStatus = (kind: Kind): boolean =>
-  kind.group === group || ['Pod', 'Job', 'Node'].includes(kind.kind);
+  isOwn(kind) || ['Pod', 'Job', 'Node'].includes(kind.kind);
 
 /** Kinds whose generation the server counts. */
-const hasGeneration = (kind: Kind): boolean => kind.group === group || kind.kind === 'Job';
+const hasGeneration = (kind: Kind): boolean => isOwn(kind) || kind.kind === 'Job';
 
 export function finalizersOf(object: RawObject): readonly unknown[] {
   const finalizers = recordAt(object, 'metadata').finalizers;

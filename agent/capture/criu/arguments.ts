@@ -1,4 +1,5 @@
 import type { CaptureRequest } from '../backend.ts';
+import { largestUnlinkedFileBytes } from '../facts.ts';
 import { pageServerDescriptor } from './hold.ts';
 import type { PlannedMount } from './mount-plan.ts';
 
@@ -23,8 +24,8 @@ export type MemoryPath = 'files' | 'page-server';
 /** Name of the log inside the images directory. */
 export const dumpLogName = 'dump.log';
 
-/** Largest unlinked file that CRIU may carry along. */
-const ghostLimit = '64M';
+/** Preflight refuses what is larger: CRIU would fail in the freeze. */
+const ghostLimit = `${largestUnlinkedFileBytes / 2 ** 20}M`;
 
 /** The name a restore gives to the placeholder's network namespace with --inherit-fd. */
 export const networkNamespaceKey = 'extNetNs';

@@ -1,18 +1,15 @@
-import type { Mount } from '../../proc/mountinfo.ts';
-import { run } from '../../proc/run.ts';
-import type { BackendProbe, Blocker, CaptureRequest, SourceContainer } from '../backend.ts';
+import type { BackendProbe, CaptureRequest, Preflight } from '../backend.ts';
 import { emptyDirDirectory } from '../empty-dir.ts';
 import { estimatedBytes, type SourceFacts } from '../facts.ts';
+import { foresee } from '../outlook.ts';
 import { findBlockers } from '../preflight.ts';
 import type { CriuOptions } from './backend.ts';
+import { readFiles } from './captured-files.ts';
+import { type ContainerFacts, observeContainer } from './container-facts.ts';
 import { type PlannedVolume, planPod } from './mount-plan.ts';
-import {
-  findMultipathListeners,
-  findNamespacesSharedWithNode,
-  readProcessFacts,
-} from './process-facts.ts';
+import { findTracingProblem } from './node-facts.ts';
 import { findRoom, sharedMemoryBytes } from './room.ts';
-import { readMounts, upperDirectoryOf, upperDirectoryProblem } from './source.ts';
+import { readMounts } from './source.ts';
 import { tcpBlockers } from './tcp-connections.ts';
 
 /** Observes the running source, judges, and estimates: freezes nothing, changes nothing. */
@@ -21,12 +18,13 @@ export async function preflight(
   probe: BackendProbe,
   request: CaptureRequest,
   signal: AbortSignal,
-): Promise<{ readonly blockers: readonly Blocker[]; readonly estimatedBytes: number }> {
+): Promise<Preflight> {
   const facts = await observe(options, probe, request, signal);
   const connections = await tcpBlockers(options, request, facts.processes, signal);
   return {
     blockers: [...findBlockers(facts), ...connections],
     estimatedBytes: estimatedBytes(facts),
+    outlook: foresee(facts),
   };
 }
 
@@ -45,16 +43,24 @@ async function observe(
   );
   const plan = planPod(containers, await readMounts(procRoot, 1), request);
   const facts = await Promise.all(
-    containers.map(({ container, mounts }) => observeContainer(options, container, mounts, signal)),
+    containers.map(({ container, mounts }, index) =>
+      observeContainer(
+        options,
+        container,
+        { mounts, volumePaths: volumePathsOf(plan.mounts[index] ?? []) },
+        signal,
+      ),
+    ),
   );
   return {
     probe,
     ...together(facts),
+    tracingProblem: await findTracingProblem(procRoot),
     volumes: plan.volumes.map(({ name, mount: { mountPoint, fileSystem } }) => ({
       ...{ name, path: mountPoint, fileSystem },
     })),
     missingVolumes: plan.missing,
-    volumeBytes: await volumeBytes(options, request.podUID, plan.volumes, signal),
+    ...(await readVolumes(options, request.podUID, plan.volumes, signal)),
     room: await findRoom([
       { what: 'the staging directory', directory: request.stagingDirectory },
       ...(options.storeDirectory === undefined
@@ -64,79 +70,57 @@ async function observe(
   };
 }
 
-/** What is known of each container alone. */
-type ContainerFacts = Omit<
-  SourceFacts,
-  'probe' | 'room' | 'volumes' | 'missingVolumes' | 'volumeBytes'
->;
-
-async function observeContainer(
-  options: CriuOptions,
-  { root }: SourceContainer,
-  mounts: readonly Mount[],
-  signal: AbortSignal,
-): Promise<ContainerFacts> {
-  const { procRoot } = options;
-  const { processes, memoryBytes } = await readProcessFacts(procRoot, root);
-  const layerProblem = upperDirectoryProblem(mounts, options.runtimeRoots);
-  return {
-    processes,
-    memoryBytes,
-    sharedWithNode: await findNamespacesSharedWithNode(procRoot, root.pid),
-    mountPoints: mounts.map((mount) => mount.mountPoint),
-    layerProblem,
-    multipathListeners: await findMultipathListeners(procRoot, root.pid, processes),
-    layerBytes: layerProblem === undefined ? await layerBytes(options, mounts, signal) : 0,
-  };
-}
+const volumePathsOf = (
+  mounts: readonly { readonly path: string; readonly volume?: string | undefined }[],
+): readonly string[] => mounts.filter(({ volume }) => volume !== undefined).map(({ path }) => path);
 
 /** The facts of all containers as those of one source. */
 function together(all: readonly ContainerFacts[]): ContainerFacts {
-  const union = <T>(pick: (facts: ContainerFacts) => readonly T[]): readonly T[] => [
+  const every = <T>(pick: (facts: ContainerFacts) => readonly T[]): readonly T[] => [
     ...new Set(all.flatMap(pick)),
   ];
+  const first = <T>(pick: (facts: ContainerFacts) => T | undefined): T | undefined =>
+    all.map(pick).find((found) => found !== undefined);
   const sum = (pick: (facts: ContainerFacts) => number): number =>
     all.reduce((total, facts) => total + pick(facts), 0);
   return {
-    processes: all.flatMap(({ processes }) => processes),
-    sharedWithNode: union((facts) => facts.sharedWithNode),
-    mountPoints: union((facts) => facts.mountPoints),
-    layerProblem: all.find(({ layerProblem }) => layerProblem !== undefined)?.layerProblem,
-    multipathListeners: union((facts) => facts.multipathListeners),
+    processes: every((facts) => facts.processes),
+    processesBeside: every((facts) => facts.processesBeside),
+    sharedWithNode: every((facts) => facts.sharedWithNode),
+    mountPoints: every((facts) => facts.mountPoints),
+    ownMounts: every((facts) => facts.ownMounts),
+    ownUserNamespace: all.some((facts) => facts.ownUserNamespace),
+    frozenBy: first((facts) => facts.frozenBy),
+    layerProblem: first((facts) => facts.layerProblem),
+    layerDevices: every((facts) => facts.layerDevices),
+    multipathListeners: every((facts) => facts.multipathListeners),
+    multipathConnections: every((facts) => facts.multipathConnections),
+    unixPeersOutside: every((facts) => facts.unixPeersOutside),
+    tcpConnections: every((facts) => facts.tcpConnections),
     memoryBytes: sum((facts) => facts.memoryBytes),
     layerBytes: sum((facts) => facts.layerBytes),
   };
 }
 
-/** Space the writable layer takes. */
-async function layerBytes(
-  options: CriuOptions,
-  mounts: readonly Mount[],
-  signal: AbortSignal,
-): Promise<number> {
-  const directory = upperDirectoryOf(mounts, options.runtimeRoots);
-  return directory === undefined ? 0 : spaceTaken(`${options.hostRoot}${directory}`, signal);
-}
-
-/** Space that the volumes to be captured take, each counted once. */
-async function volumeBytes(
+/** Space that the volumes to be captured take, each counted once, and device nodes in them. */
+async function readVolumes(
   { procRoot, hostRoot, kubeletDirectory }: CriuOptions,
   podUID: string,
   volumes: readonly PlannedVolume[],
   signal: AbortSignal,
-): Promise<number> {
-  const sizes = await Promise.all(
-    volumes.map(({ name, from, container }) => {
-      if (from === 'sharedMemory') return sharedMemoryBytes(procRoot, container.root.pid);
+): Promise<Pick<SourceFacts, 'volumeBytes' | 'volumeDevices'>> {
+  const found = await Promise.all(
+    volumes.map(async ({ name, from, container, mount }) => {
+      if (from === 'sharedMemory') {
+        return { bytes: await sharedMemoryBytes(procRoot, container.root.pid), devices: [] };
+      }
       const at = emptyDirDirectory({ hostRoot, kubeletDirectory, podUID, volume: name });
-      return spaceTaken([at.base, ...at.below].join('/'), signal);
+      const { bytes, devices } = await readFiles([at.base, ...at.below].join('/'), signal);
+      return { bytes, devices: devices.map((path) => `${mount.mountPoint}${path}`) };
     }),
   );
-  return sizes.reduce((sum, size) => sum + size, 0);
-}
-
-/** Space a directory takes; du follows no link. What cannot be read counts as nothing. */
-async function spaceTaken(directory: string, signal: AbortSignal): Promise<number> {
-  const result = await run(['du', '-sx', '--block-size=1', '--', directory], { signal });
-  return Number.parseInt(result.stdout, 10) || 0;
+  return {
+    volumeBytes: found.reduce((sum, { bytes }) => sum + bytes, 0),
+    volumeDevices: found.flatMap(({ devices }) => devices),
+  };
 }

@@ -1,18 +1,19 @@
 import { stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { withConfined } from '../../proc/confined-files.ts';
 import type { Room } from '../facts.ts';
 import { sharedMemoryPath } from './mount-plan.ts';
 
-/** Free bytes of each directory that is there; two on one file system must both fit into what is free. */
+/** Free bytes of each directory, there or still to be made; two on one file system must both fit into what is free. */
 export async function findRoom(
   places: readonly { readonly what: string; readonly directory: string }[],
 ): Promise<readonly Room[]> {
   const seen = await Promise.all(
     places.map(async ({ what, directory }) => {
-      // A missing directory is not preflight's to report: whoever writes there says it better.
-      const status = await stat(directory).catch(() => undefined);
-      if (status === undefined) return undefined;
-      const { bavail, bsize } = await statfs(directory);
+      const there = await nearest(directory);
+      if (there === undefined) return undefined;
+      const { bavail, bsize } = await statfs(there);
+      const status = await stat(there);
       return { what, directory, freeBytes: bavail * bsize, device: status.dev };
     }),
   );
@@ -23,6 +24,14 @@ export async function findRoom(
     freeBytes,
     copies: found.filter((other) => other.device === device).length,
   }));
+}
+
+/** The directory itself, or the first above it that is there: it will be made on the same file system. */
+async function nearest(directory: string): Promise<string | undefined> {
+  for (let there = directory; ; there = dirname(there)) {
+    if (await stat(there).catch(() => undefined)) return there;
+    if (there === dirname(there)) return undefined;
+  }
 }
 
 /** Bytes in use of the container's /dev/shm; 0 where it has none. */

@@ -7,6 +7,7 @@ import {
   visibleMounts,
 } from '../../proc/mountinfo.ts';
 import { isAlive, readProc, readProcLink } from '../../proc/process-table.ts';
+import { hasOwnUserNamespace } from './process-facts.ts';
 
 /** What a dump needs to know of the source, read while it runs. */
 export type Source = {
@@ -41,6 +42,11 @@ export async function readSource(
       'ContainerChanged',
       `process ${root.pid} of the source has ended`,
     );
+  }
+  // After the mount table was read, and there is no way back into the node's: preflight's look may be out of date.
+  if (await hasOwnUserNamespace(procRoot, root.pid)) {
+    const message = 'the container is in a user namespace of its own, which cannot be captured';
+    throw new Failure('terminal', 'PreflightFailed', message);
   }
   return {
     mounts,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as yaml from 'yaml';
 import { checkpointPhases } from '../../../core/api/dynamo-checkpoint.ts';
 import { type Kind, kinds } from '../../../core/api/kinds.ts';
+import { explanationAnswers } from '../../../core/api/pod-snapshot-explanation.ts';
 import { sourceStates, stages } from '../../../core/api/stages.ts';
 import { files, readText } from './sources.ts';
 
@@ -35,6 +36,7 @@ const own: readonly Kind[] = [
   kinds.podSnapshotContent,
   kinds.dynamoCheckpoint,
   kinds.snapshotJob,
+  kinds.podSnapshotExplanation,
 ];
 const definition = (kind: Kind): Definition => yaml.parse(readText(`crds/${kind.plural}.yaml`));
 const schemaOf = (kind: Kind): Schema =>
@@ -85,6 +87,10 @@ describe('CRDs', () => {
   it.each([kinds.podSnapshot, kinds.podSnapshotContent])('know the words of $kind', (kind) => {
     expect(enumAt(kind, '.status.stage')).toEqual(stages);
     expect(enumAt(kind, '.status.sourceState')).toEqual(sourceStates);
+  });
+
+  it('know the answers of an explanation', () => {
+    expect(enumAt(kinds.podSnapshotExplanation, '.status.answer')).toEqual(explanationAnswers);
   });
 
   it('know the phases of a checkpoint', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { checkNames } from '../../../agent/capture/preflight.ts';
 import { failureReasons, progressReasons, stateReasons } from '../../../core/api/reasons.ts';
 import { readText } from './sources.ts';
 
@@ -22,6 +23,11 @@ describe('docs/errors.md', () => {
   ])('explains under %s every reason there is, once, and no other', (heading, reasons) => {
     const explained = rows(heading).map(([reason]) => reason);
     expect(explained.toSorted()).toEqual([...reasons].toSorted());
+  });
+
+  it('explains under Blockers every check of preflight, once, and no other', () => {
+    const explained = rows('Blockers').map(([check]) => check);
+    expect(explained.toSorted()).toEqual([...checkNames, 'livenessProbe'].toSorted());
   });
 
   it('says of each what happened, how the source is, and what to do', () => {

@@ -5,6 +5,7 @@ import { type Kind, kinds } from '../../../core/api/kinds.ts';
 import type { Parsed } from '../../../core/api/metadata.ts';
 import { parsePodSnapshot } from '../../../core/api/pod-snapshot.ts';
 import { parsePodSnapshotContent } from '../../../core/api/pod-snapshot-content.ts';
+import { parsePodSnapshotExplanation } from '../../../core/api/pod-snapshot-explanation.ts';
 import { parseSnapshotJob } from '../../../core/api/snapshot-job.ts';
 
 const directory = new URL('../../../crds/examples/', import.meta.url);
@@ -23,6 +24,7 @@ const parsers: readonly { readonly kind: Kind; readonly parse: Example['parse'] 
   { kind: kinds.podSnapshotContent, parse: parsePodSnapshotContent },
   { kind: kinds.dynamoCheckpoint, parse: parseDynamoCheckpoint },
   { kind: kinds.snapshotJob, parse: parseSnapshotJob },
+  { kind: kinds.podSnapshotExplanation, parse: parsePodSnapshotExplanation },
 ];
 
 function readExample(folder: 'valid' | 'invalid', file: string): Example {

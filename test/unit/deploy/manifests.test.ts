@@ -58,6 +58,8 @@ describe('what the agent may do', () => {
     expect(verbsOf('cryopod-agent', 'podsnapshotcontents/status')).toEqual(['patch', 'update']);
     expect(verbsOf('cryopod-agent', 'podsnapshots')).toEqual(readOnly);
     expect(verbsOf('cryopod-agent', 'dynamocheckpoints')).toEqual([]);
+    expect(verbsOf('cryopod-agent', 'podsnapshotexplanations')).toEqual(['delete', ...readOnly]);
+    expect(verbsOf('cryopod-agent', 'podsnapshotexplanations/status')).toEqual(['patch']);
   });
 
   it('labels pods, ends one that a snapshot ends, writes a condition, and makes none', () => {
@@ -75,6 +77,13 @@ describe('what the agent may do', () => {
       (item) => item.kind === 'ClusterRole' && item.metadata?.name === 'cryopod-agent',
     );
     expect(cluster?.rules.flatMap((item) => item.resources)).not.toContain('leases');
+  });
+});
+
+describe('what users may do', () => {
+  it('see no explanation with a role that only views', () => {
+    expect(verbsOf('cryopod-view', 'podsnapshotexplanations')).toEqual([]);
+    expect(verbsOf('cryopod-edit', 'podsnapshotexplanations')).toContain('create');
   });
 });
 
@@ -102,6 +111,15 @@ describe('the pods', () => {
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
     });
+  });
+
+  it('the agent has a read-only root, and of the node three directories only', () => {
+    const { containers, volumes } = podOf('DaemonSet');
+    expect(containers[0]?.securityContext).toMatchObject({ readOnlyRootFilesystem: true });
+    const paths = volumes.flatMap(({ hostPath }) =>
+      hostPath === undefined ? [] : [z.object({ path: z.string() }).parse(hostPath).path],
+    );
+    expect(paths).toEqual(['/var/lib/cryopod', '/var/lib/cryopod-store', '/sys/fs/cgroup']);
   });
 
   it('the agent mounts no runtime socket', () => {

@@ -55,7 +55,10 @@ async function kubeconfig(user: object, cluster: object = {}): Promise<string> {
       },
     ],
     users: [{ name: 'u', user }],
-    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    contexts: [
+      { name: 'x', context: { cluster: 'c', user: 'u' } },
+      { name: 'other', context: { cluster: 'c', user: 'u', namespace: 'team' } },
+    ],
     'current-context': 'x',
   });
   await writeFile(path, text);
@@ -188,6 +191,20 @@ it('passes on the warnings of the server', async () => {
   });
   await kube.get(key, never);
   expect(warnings).toEqual(['299 - "unknown field"']);
+});
+
+it('takes another context of the kubeconfig where it is told to, with its namespace', async () => {
+  const kubeconfigPath = await kubeconfig({});
+  const options = { kubeconfigPath, requestTimeoutMilliseconds: 5_000, userAgent: 'test/0' };
+  kube = await connectKube(options);
+  expect(kube.namespace).toBe('');
+  kube.close();
+  kube = await connectKube({ ...options, context: 'other' });
+  expect(kube.namespace).toBe('team');
+  await expect(connectKube({ ...options, context: 'none' })).rejects.toMatchObject({
+    reason: 'NotConfigured',
+    message: expect.stringContaining('no context none'),
+  });
 });
 
 it('refuses to start without a server to talk to', async () => {

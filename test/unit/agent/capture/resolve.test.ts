@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseContainerID, resolveContainers } from '../../../../agent/capture/resolve.ts';
+import { procTrees, writeProcTree } from './support/proc-trees.ts';
 
 const id = '4f603eb7ca12ccfe4d2fdc4cfad2b8d1fd6174d00a43b626c1fe35481142f485';
 const path = `/kubepods/besteffort/poda1c376e4/${id}`;
@@ -32,6 +33,29 @@ function add({ pid, namespacePids, cgroup, state = 'S' }: Made): void {
 
 const resolve = () =>
   resolveContainers(procRoot, [{ name: 'main', containerID: `containerd://${id}` }]);
+
+describe('on a node', () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'tree-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  test.each(procTrees)('with $title the init of the container is found', async (tree) => {
+    await writeProcTree(directory, tree);
+    const { containerID, initPid: pid } = tree;
+    expect(await resolveContainers(directory, [{ name: 'main', containerID }])).toEqual([
+      { name: 'main', containerID, root: { pid, startTicks: pid * 10 } },
+    ]);
+  });
+});
+
+test('a monitor that outlived its container is not taken for it', async () => {
+  add({ pid: 500, namespacePids: [500], cgroup: `0::/kubepods/podx/crio-conmon-${id}\n` });
+  await expect(resolve()).rejects.toMatchObject({
+    message: expect.stringMatching(/no process belongs/),
+  });
+});
 
 test.each([
   ['cgroup v1', `4:memory:${path}\n1:name=systemd:${path}\n0::/\n`],

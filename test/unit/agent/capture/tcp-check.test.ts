@@ -40,7 +40,7 @@ test('the connections of a process are found in its network, with their descript
   try {
     const self = await identify('/proc', process.pid);
     if (self === undefined) throw new Error('this process is not in /proc');
-    const { processes } = await readProcessFacts('/proc', self);
+    const { processes } = await readProcessFacts('/proc', self, []);
     const found = await findConnections('/proc', process.pid, processes);
     const ours = found.filter(({ local, remote }) => [local, remote].includes(`127.0.0.1:${port}`));
     expect(ours).toHaveLength(2);

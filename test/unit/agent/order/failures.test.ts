@@ -116,6 +116,23 @@ describe('an order that cannot be carried out', () => {
     expect(world.node.dumps).toEqual([]);
   });
 
+  it('refuses a pod whose processes cannot be told apart, with every namespace it shares', async () => {
+    await world.createContent(await world.createPod({}, {}, { hostPID: true, hostNetwork: true }));
+    await expectEnd('PreflightFailed');
+    expect(message()).toMatch(/uses hostPID: .*uses hostNetwork: /);
+    expect(world.node.dumps).toEqual([]);
+  });
+
+  it('refuses a freeze that a liveness probe would not live through', async () => {
+    world.node.estimatedBytes = 8 * 2 ** 30;
+    const livenessProbe = { httpGet: { path: '/', port: 80 }, failureThreshold: 2 };
+    const containers = [{ name: 'main', image: 'counter:1', livenessProbe }];
+    await world.createContent(await world.createPod({}, {}, { containers }));
+    await expectEnd('PreflightFailed');
+    expect(message()).toMatch(/livenessProbe: .*container main restarts it after 11.0 s/);
+    expect(world.node.dumps).toEqual([]);
+  });
+
   it('fails as CheckpointFailed with what CRIU said, and the source runs', async () => {
     world.node.dumpTrouble = new Failure('terminal', 'CheckpointFailed', 'Error (x.c:1): no');
     await world.createContent(await world.createPod());

@@ -1,8 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import {
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -11,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { writeSentinel } from '../../../../agent/proc/confined-files.ts';
+import { withConfined, writeSentinel } from '../../../../agent/proc/confined-files.ts';
 
 let base: string;
 beforeEach(() => {
@@ -34,6 +37,53 @@ test('a link in place of the sentinel is replaced, not followed', async () => {
   await writeSentinel({ base, below: ['a'] }, 'done', 'text');
   expect(readFileSync(join(base, 'victim'), 'utf8')).toBe('untouched');
   expect(readFileSync(join(base, 'a/done'), 'utf8')).toBe('text');
+});
+
+test('a hard link to another file in place of the sentinel is replaced, and the file stays', async () => {
+  writeFileSync(join(base, 'victim'), 'untouched');
+  mkdirSync(join(base, 'a'));
+  linkSync(join(base, 'victim'), join(base, 'a/done'));
+  await writeSentinel({ base, below: ['a'] }, 'done', 'text');
+  expect(readFileSync(join(base, 'victim'), 'utf8')).toBe('untouched');
+  expect(statSync(join(base, 'victim')).mode & 0o777).not.toBe(0);
+  expect(readFileSync(join(base, 'a/done'), 'utf8')).toBe('text');
+});
+
+test('a FIFO in place of the sentinel is replaced, and nobody waits for its reader', async () => {
+  mkdirSync(join(base, 'a'));
+  execFileSync('mkfifo', [join(base, 'a/done')]);
+  await writeSentinel({ base, below: ['a'] }, 'done', 'text');
+  expect(statSync(join(base, 'a/done')).isFile()).toBe(true);
+});
+
+test('a FIFO in place of a directory is refused, and nobody waits for its writer', async () => {
+  execFileSync('mkfifo', [join(base, 'a')]);
+  await expect(writeSentinel({ base, below: ['a'] }, 'done', '')).rejects.toMatchObject({
+    kind: 'terminal',
+    reason: 'UnsafePath',
+  });
+});
+
+test('a link to the root, and one to itself, are refused', async () => {
+  symlinkSync('/', join(base, 'root'));
+  symlinkSync('loop', join(base, 'loop'));
+  for (const below of [['root', 'etc'], ['loop']]) {
+    await expect(writeSentinel({ base, below }, 'done', '')).rejects.toMatchObject({
+      kind: 'terminal',
+      reason: 'UnsafePath',
+    });
+  }
+});
+
+test('a directory that is moved away while it is written to takes the file along', async () => {
+  mkdirSync(join(base, 'a'));
+  symlinkSync(base, join(base, 'trap'));
+  await withConfined({ base, below: ['a'] }, async (handle) => {
+    renameSync(join(base, 'a'), join(base, 'moved'));
+    renameSync(join(base, 'trap'), join(base, 'a'));
+    writeFileSync(`/proc/self/fd/${handle.fd}/done`, 'text');
+  });
+  expect(readdirSync(join(base, 'moved'))).toEqual(['done']);
 });
 
 test('a link in place of a directory is refused', async () => {
@@ -62,9 +112,10 @@ test.each(['..', '.', '', 'a/b', 'a\0b'])('the name %j is refused', async (name)
   });
 });
 
-test('a directory in place of the sentinel fails, with nothing left beside it', async () => {
+test('a directory in place of the sentinel fails for good, with nothing left beside it', async () => {
   mkdirSync(join(base, 'a/done'), { recursive: true });
   await expect(writeSentinel({ base, below: ['a'] }, 'done', '')).rejects.toMatchObject({
+    kind: 'terminal',
     reason: 'SentinelFailed',
   });
   expect(readdirSync(join(base, 'a'))).toEqual(['done']);

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import {
   countMultipathSockets,
   parseAddress,
+  parseConnections,
   parseListeners,
 } from '../../../../agent/proc/net-text.ts';
 
@@ -14,7 +15,7 @@ test.each([
   expect(parseAddress(text)).toBe(expected);
 });
 
-test('only listening sockets are taken, with inode and references', () => {
+test('listening sockets and established connections are told apart', () => {
   const table = [
     '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
     '   0: 0100007F:EE29 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 170947 2 000000007318a9e6 100 0 0 10 0',
@@ -22,6 +23,9 @@ test('only listening sockets are taken, with inode and references', () => {
   ].join('\n');
   expect(parseListeners(table)).toEqual([
     { address: '127.0.0.1:60969', inode: '170947', references: 2 },
+  ]);
+  expect(parseConnections(table)).toEqual([
+    { local: '127.0.0.1:57876', remote: '127.0.0.1:32803', inode: '159437' },
   ]);
 });
 

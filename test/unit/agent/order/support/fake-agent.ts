@@ -2,6 +2,7 @@ import { nodeCaches } from '../../../../../agent/caches.ts';
 import { checkRequest } from '../../../../../agent/capture/check-request.ts';
 import type { Journal } from '../../../../../agent/journal/journal.ts';
 import type { Artifacts, OrderDeps, Sources } from '../../../../../agent/order/deps.ts';
+import { FreezeOutlook } from '../../../../../agent/order/freeze-outlook.ts';
 import { type Orders, startOrders } from '../../../../../agent/order/orders.ts';
 import { recover } from '../../../../../agent/order/recovery.ts';
 import { Space } from '../../../../../agent/order/space.ts';
@@ -201,6 +202,7 @@ export async function startAgent(
       leaseLost: () => {},
       violated: (invariant) => events.push(`violated ${invariant}`),
     },
+    freezeOutlook: new FreezeOutlook(),
     nodeFacts: { name: nodeName },
     journalLost: node.journalLost,
     bootID: node.bootID,

@@ -9,7 +9,11 @@ export function backendOf(node: FakeNode, life: Mortal): CaptureBackend {
   const { clock } = node;
   return {
     probe: async () => node.probe,
-    preflight: async () => ({ blockers: node.blockers, estimatedBytes: node.estimatedBytes }),
+    preflight: async () => ({
+      blockers: node.blockers,
+      estimatedBytes: node.estimatedBytes,
+      outlook: { captured: [], lost: [] },
+    }),
     start: async (request, onProcesses) => {
       if (!node.staging.has(request.stagingDirectory)) throw new Error('no staging directory');
       const processes = request.containers.map(({ name, root }, index) => ({

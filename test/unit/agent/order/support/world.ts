@@ -76,7 +76,11 @@ export class World {
     this.#stop.abort(new Error('the test is over'));
   }
 
-  async createPod(status: RawObject = {}, metadata: RawObject = {}): Promise<string> {
+  async createPod(
+    status: RawObject = {},
+    metadata: RawObject = {},
+    spec: RawObject = {},
+  ): Promise<string> {
     const pod = await this.kube.create(
       kinds.pod,
       {
@@ -89,6 +93,7 @@ export class World {
             { name: 'main', image: 'counter:1' },
             { name: 'side', image: 'counter:1' },
           ],
+          ...spec,
         },
       },
       { dryRun: false },
