@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { agentLeaseName, apiVersion, captureLeaseName } from '../core/api/names.ts';
+import {
+  agentLeaseName,
+  annotations,
+  apiVersion,
+  captureLeaseName,
+  labels,
+} from '../core/api/names.ts';
 import type { PodSnapshotContent } from '../core/api/pod-snapshot-content.ts';
 import { sleep, systemClock } from '../core/clock.ts';
 import { errorText, isFailure } from '../core/failure.ts';
@@ -31,7 +37,8 @@ import { directoryStaging } from './order/staging.ts';
 import { storeArtifacts } from './order/store-artifacts.ts';
 import { restoreParts } from './restore/compose.ts';
 import { startRestores } from './restore/restores.ts';
-import { dirStore } from './store/dir/dir-store.ts';
+import { dirStore, storeName } from './store/dir/dir-store.ts';
+import { storeIdentity } from './store/dir/store-identity.ts';
 import type { SnapshotStore } from './store/store.ts';
 
 /** The agent's procfs. Its pod has hostPID, so it shows the node's processes. */
@@ -112,7 +119,7 @@ export async function runAgent(
     log.info({ node: config.nodeName, holder }, 'the agent takes orders');
     reportProbe(orderDeps, signal);
     // Only now: the heartbeat tells the controller that orders for this node are carried out.
-    await keepHeartbeat(leases, heartbeatRequest(config, holder), signal);
+    await keepHeartbeat(leases, await heartbeatRequest(config, holder, log, signal), signal);
     progress.waitingFor = 'the end';
     await Promise.all([orders.stop(stopGraceMilliseconds), restores.stop(stopGraceMilliseconds)]);
     await Promise.all(running);
@@ -190,13 +197,32 @@ function contentLease(
   };
 }
 
-const heartbeatRequest = (config: AgentConfig, holder: string): LeaseRequest => ({
-  namespace: config.namespace,
-  name: agentLeaseName(config.nodeName),
-  holder,
-  timing: captureLeaseTiming,
-  ownerReference: undefined,
-});
+/** The heartbeat says which store the agent serves, so that the bytes of a node that is lost can be dealt with by another agent. */
+async function heartbeatRequest(
+  config: AgentConfig,
+  holder: string,
+  log: Log,
+  signal: AbortSignal,
+): Promise<LeaseRequest> {
+  const { storeDirectory, storeIsShared } = config;
+  const sharedStore = storeIsShared
+    ? await storeIdentity(storeDirectory, signal).catch((error: unknown) => {
+        log.error({ error: errorText(error) }, 'the store is not announced as shared');
+        return '';
+      })
+    : '';
+  return {
+    namespace: config.namespace,
+    name: agentLeaseName(config.nodeName),
+    marks: {
+      labels: { [labels.heartbeat]: 'true' },
+      annotations: { [annotations.store]: storeName, [annotations.sharedStore]: sharedStore },
+    },
+    holder,
+    timing: captureLeaseTiming,
+    ownerReference: undefined,
+  };
+}
 
 /** An unusable CRIU does not end the agent: orders fail with the reason, deletions go on. The log says it at once. */
 function reportProbe(deps: OrderDeps, signal: AbortSignal): void {

@@ -14,6 +14,7 @@ const environmentSchema = z.object({
   CRYOPOD_CRIU_PATH: z.string().min(1).default('/usr/sbin/criu'),
   CRYOPOD_STATE_DIRECTORY: directory.default('/var/lib/cryopod'),
   CRYOPOD_STORE_DIRECTORY: directory.default('/var/lib/cryopod-store'),
+  CRYOPOD_STORE_SHARED: z.enum(['true', 'false']).default('false'),
   CRYOPOD_CGROUP_ROOT: directory.default('/host/sys/fs/cgroup'),
   CRYOPOD_HOST_ROOT: directory.default('/proc/1/root'),
   CRYOPOD_KUBELET_DIRECTORY: directory.default('/var/lib/kubelet'),
@@ -39,6 +40,8 @@ export type AgentConfig = {
   /** Journal, staging and locks; the same path in the agent and on the node. */
   readonly stateDirectory: string;
   readonly storeDirectory: string;
+  /** The store directory is the same volume on every node whose agent says so. */
+  readonly storeIsShared: boolean;
   readonly cgroupRoot: string;
   /** The node's root directory as the agent sees it. */
   readonly hostRoot: string;
@@ -71,6 +74,7 @@ export function parseConfig(environment: NodeJS.ProcessEnv): AgentConfig {
     criuPath: data.CRYOPOD_CRIU_PATH,
     stateDirectory: data.CRYOPOD_STATE_DIRECTORY,
     storeDirectory: data.CRYOPOD_STORE_DIRECTORY,
+    storeIsShared: data.CRYOPOD_STORE_SHARED === 'true',
     cgroupRoot: data.CRYOPOD_CGROUP_ROOT,
     hostRoot: data.CRYOPOD_HOST_ROOT,
     kubeletDirectory: data.CRYOPOD_KUBELET_DIRECTORY,
@@ -92,6 +96,7 @@ export const usage = `cryopod agent: captures the pods of one node. All settings
   CRYOPOD_CRIU_PATH          default /usr/sbin/criu
   CRYOPOD_STATE_DIRECTORY    journal and staging, same path on the node (default /var/lib/cryopod)
   CRYOPOD_STORE_DIRECTORY    where artifacts go (default /var/lib/cryopod-store)
+  CRYOPOD_STORE_SHARED       true where that directory is one volume on several nodes (default false)
   CRYOPOD_CGROUP_ROOT        the node's cgroup mounts (default /host/sys/fs/cgroup)
   CRYOPOD_HOST_ROOT          the node's root directory (default /proc/1/root)
   CRYOPOD_KUBELET_DIRECTORY  as the node names it (default /var/lib/kubelet)

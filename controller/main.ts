@@ -75,12 +75,13 @@ async function control(config: ControllerConfig, log: Log, stop: AbortSignal): P
   });
   // Only who leads acts on changes; the caches are kept by every replica, so that taking over is quick.
   let wake = nobody;
-  const caches = controllerCaches(deps, {
+  const wakes: Wake = {
     checkpoint: (key) => wake.checkpoint(key),
     snapshot: (key) => wake.snapshot(key),
     content: (key) => wake.content(key),
     snapshotJob: (key) => wake.snapshotJob(key),
-  });
+  };
+  const caches = controllerCaches(deps, wakes, config.namespace);
   gaugeObjects(metrics.registry, caches);
   const objects = objectMetrics(metrics.registry);
   const ended = new AbortController();

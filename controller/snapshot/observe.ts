@@ -1,5 +1,5 @@
 import { kinds } from '../../core/api/kinds.ts';
-import { contentName } from '../../core/api/names.ts';
+import { contentName, labels } from '../../core/api/names.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import {
   type PodSnapshotContent,
@@ -21,7 +21,7 @@ import type {
   PodSighting,
   SnapshotPhase,
 } from './observed.ts';
-import { isBackLinked, outcomeOf, phaseOf } from './outcome.ts';
+import { outcomeOf, phaseOf, tieOf } from './outcome.ts';
 
 /** What the observation of snapshots reads. */
 export type SnapshotSources = {
@@ -57,12 +57,14 @@ export async function observeSnapshot(
     phase,
     snapshot,
     ageMilliseconds: age(sources, snapshot.metadata.creationTimestamp),
+    deletingMilliseconds: age(sources, snapshot.metadata.deletionTimestamp ?? ''),
     pod,
     content,
     agent: phase === 'Bound' ? await sightAgent(sources, content, signal) : undefined,
     news: newsOf(snapshot, content),
     sinceWriteMilliseconds: sources.memory.sinceWrite(key),
     sinceCancelMilliseconds: sources.memory.sinceCancel(key, cancelled),
+    rejection: undefined,
   });
 }
 
@@ -84,22 +86,23 @@ export function sighted(
   content: PodSnapshotContent,
   fresh: boolean,
 ): ContentSighting & { readonly state: 'found' } {
+  const tie = tieOf(content, snapshot);
   return {
     state: 'found',
     content,
-    ours: isBackLinked(content, snapshot),
+    ours: tie !== 'none',
+    claimed: tie === 'claimed',
     fresh,
     outcome: outcomeOf(content.status.conditions),
   };
 }
 
 /** The name of a snapshot's content; while unbound the one it would get, so that a crash before the bind leaves no orphan. */
-function nameOf(snapshot: PodSnapshot, phase: SnapshotPhase): string | undefined {
+function nameOf(snapshot: PodSnapshot): string | undefined {
   const { boundSnapshotContentName } = snapshot.status;
   if (boundSnapshotContentName !== undefined) return boundSnapshotContentName;
   const { source } = snapshot.spec;
-  if (source.podRef !== undefined) return contentName(snapshot.metadata.uid);
-  return phase === 'Deleting' ? undefined : source.contentName;
+  return source.podRef === undefined ? source.contentName : contentName(snapshot.metadata.uid);
 }
 
 async function sightContent(
@@ -109,7 +112,7 @@ async function sightContent(
   signal: AbortSignal,
 ): Promise<ContentSighting> {
   if (phase === 'Failed') return { state: 'unread' };
-  const name = nameOf(snapshot, phase);
+  const name = nameOf(snapshot);
   if (name === undefined) return { state: 'missing', name: '' };
   const cached = sources.contents.get(name);
   // A verdict, a delete and a first sight must not rest on a cache that lags behind.
@@ -148,8 +151,8 @@ async function sightAgent(
   signal: AbortSignal,
 ): Promise<AgentSighting | undefined> {
   if (content.state !== 'found' || content.outcome !== 'open') return undefined;
-  const { nodeName } = content.content.spec.source;
-  const young =
-    age(sources, content.content.metadata.creationTimestamp) < heartbeatAfterMilliseconds;
+  const { metadata, spec } = content.content;
+  const nodeName = metadata.labels[labels.node] ?? spec.source.nodeName;
+  const young = age(sources, metadata.creationTimestamp) < heartbeatAfterMilliseconds;
   return nodeName === undefined || young ? undefined : sources.heartbeats.look(nodeName, signal);
 }

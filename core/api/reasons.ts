@@ -45,6 +45,7 @@ export type FailureReason = (typeof failureReasons)[number];
 /** Reasons of Progressing: the stage, or the one thing waited for. */
 export const progressReasons = [
   'WaitingForSchedule',
+  'WaitingForContent',
   'WaitingForAgent',
   'WaitingForPodReady',
   'WaitingForLease',
@@ -54,6 +55,8 @@ export const progressReasons = [
   'Freezing',
   'Publishing',
   'Finishing',
+  'Cancelling',
+  'Deleting',
 ] as const;
 /** One reason of Progressing. */
 export type ProgressReason = (typeof progressReasons)[number];
@@ -67,6 +70,7 @@ export const stateReasons = [
   'Captured',
   'ArtifactDeleted',
   'Released',
+  'Rerouted',
   'PodPending',
   'PodReady',
   'CaptureInProgress',

@@ -14,6 +14,9 @@ import {
 } from './reference-files.ts';
 import { freeBytesOf, onStorage, storageFailure } from './storage-failure.ts';
 
+/** What contents and heartbeats call it. */
+export const storeName = 'dir';
+
 /**
  * A SnapshotStore in a directory of any file system with hard links and fsync, shared or not. The directory must exist; nothing is touched before
  * the first call, so a store that is missing or read-only fails the call and not the process.
@@ -21,7 +24,7 @@ import { freeBytesOf, onStorage, storageFailure } from './storage-failure.ts';
 export function dirStore(root: string): SnapshotStore {
   const putBlob = blobWriter(root, Date.now);
   return {
-    traits: { name: 'dir', atomicRename: true, durable: true, rangeReads: true },
+    traits: { name: storeName, atomicRename: true, durable: true, rangeReads: true },
     putBlob: async (digest, sizeBytes, content, signal) => ({
       written: await onStorage(root, `write blob ${digest} of ${sizeBytes} bytes`, signal, () =>
         putBlob(digest, sizeBytes, content, signal),

@@ -82,6 +82,8 @@ const observed: fc.Arbitrary<ObservedSnapshot> = fc
     phase: fc.constantFrom(...snapshotPhases),
     snapshot,
     ageMilliseconds: fc.constantFrom(0, 5_000, 4_000_000),
+    deletingMilliseconds: fc.constantFrom(0, 9_000),
+    rejection: fc.constantFrom(undefined, 'a quota'),
     pod,
     content: fc.option(content, { nil: undefined }),
     silentMilliseconds: fc.constantFrom(undefined, 0, 20_000, 70_000, 400_000),
