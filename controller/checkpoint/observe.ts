@@ -12,7 +12,7 @@ import type { OwnWrites } from '../own-writes.ts';
 import { isOwnedBy } from '../ownership.ts';
 import { parsedOrRetry, read } from '../read.ts';
 import { podOfJob } from '../source-job/pod-of-job.ts';
-import { foreignSighting, type Sighting } from '../source-job/sighting.ts';
+import { ageOf, foreignSighting, type Sighting } from '../source-job/sighting.ts';
 import { type CheckpointIDs, checkpointIDs } from './identity-hash.ts';
 import type { ObservedCheckpoint } from './observed.ts';
 import { shapeJob } from './shape-job.ts';
@@ -27,6 +27,8 @@ export type CheckpointSources = {
   readonly snapshots: ObjectReader<PodSnapshot, 'owner'>;
   /** Since when checkpoints are Ready, by key. */
   readonly readySince: FirstSeen;
+  /** The API server's time in milliseconds since the epoch. */
+  readonly serverMilliseconds: () => number;
 };
 
 /** The value of the index `id`. */
@@ -69,7 +71,7 @@ export async function observeCheckpoint(
     shaped: shapeJob(checkpoint, ids.checkpointID, attempt),
     leftoverJobs: leftoverJobs(sources, checkpoint, jobName),
     sinceReadyMilliseconds: sources.readySince.since(key, phase === 'Ready'),
-    rejection: undefined,
+    ...{ rejection: undefined, quota: undefined, snapshotAgeMilliseconds: 0 },
   };
   const unread = { state: 'unread' } as const;
   if (base.deleting || phase === 'Ready' || phase === 'Failed') {
@@ -83,7 +85,8 @@ export async function observeCheckpoint(
   const pod = job.state === 'ours' ? podOfJob(sources.pods, job.object) : undefined;
   const wanted = { name: base.snapshotName, job, pod };
   const snapshot = await sightSnapshot(sources, checkpoint, wanted, signal);
-  return Object.freeze({ ...base, job, snapshot, pod });
+  const snapshotAgeMilliseconds = ageOf(snapshot, sources.serverMilliseconds());
+  return Object.freeze({ ...base, job, snapshot, pod, snapshotAgeMilliseconds });
 }
 
 function olderTwin(

@@ -44,6 +44,8 @@ export type FailureReason = (typeof failureReasons)[number];
 
 /** Reasons of Progressing: the stage, or the one thing waited for. */
 export const progressReasons = [
+  'WaitingForPredecessor',
+  'WaitingForQuota',
   'WaitingForSchedule',
   'WaitingForContent',
   'WaitingForAgent',
@@ -78,6 +80,11 @@ export const stateReasons = [
 ] as const;
 /** One reason that is neither failure nor progress. */
 export type StateReason = (typeof stateReasons)[number];
+
+/** The closed set as a type guard, for text that comes back from a cluster. */
+export function isProgressReason(text: string): text is ProgressReason {
+  return (progressReasons as readonly string[]).includes(text);
+}
 
 /** Any word that may stand in a condition's reason. */
 export type Reason = FailureReason | ProgressReason | StateReason;

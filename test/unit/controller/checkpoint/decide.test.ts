@@ -73,6 +73,8 @@ const observed: fc.Arbitrary<ObservedCheckpoint> = fc
     leftoverJobs: fc.constantFrom([], [jobWith(undefined)]),
     sinceReadyMilliseconds: fc.constantFrom(0, 20_000),
     rejection: fc.constantFrom(undefined, 'no such field'),
+    quota: fc.constantFrom(undefined, 'exceeded quota'),
+    snapshotAgeMilliseconds: fc.constantFrom(0, 30_000),
   })
   .map(({ backoffLimit, ttl, target, recorded, ...rest }) => {
     const limits = {
