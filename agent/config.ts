@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { systemNamespace } from '../core/api/names.ts';
 import { Failure } from '../core/failure.ts';
 import { logLevels } from '../runtime/log.ts';
+import { type ServingSecurity, servingSecurity, servingUsage } from '../runtime/serving.ts';
 
 const directory = z.string().startsWith('/', 'must be an absolute path');
 
@@ -52,6 +53,7 @@ export type AgentConfig = {
   readonly metricsPort: number;
   /** What restores run inside placeholders: `enter` and `bundle/`. Part of the image. */
   readonly restoreToolsDirectory: string;
+  readonly security: ServingSecurity;
   readonly parallelDumps: number;
   /** Whether CRIU writes memory itself, or hands it to the agent's page server. */
   readonly memoryPath: 'files' | 'page-server';
@@ -82,6 +84,7 @@ export function parseConfig(environment: NodeJS.ProcessEnv): AgentConfig {
     healthPort: data.CRYOPOD_HEALTH_PORT,
     metricsPort: data.CRYOPOD_METRICS_PORT,
     restoreToolsDirectory: data.CRYOPOD_RESTORE_TOOLS,
+    security: servingSecurity(environment),
     parallelDumps: data.CRYOPOD_PARALLEL_DUMPS,
     memoryPath: data.CRYOPOD_MEMORY_PATH,
   };
@@ -104,6 +107,7 @@ export const usage = `cryopod agent: captures the pods of one node. All settings
   CRYOPOD_HEALTH_PORT        /healthz and /readyz (default 8081)
   CRYOPOD_METRICS_PORT       /metrics (default 8080)
   CRYOPOD_RESTORE_TOOLS      enter and bundle/ (default /usr/libexec/cryopod)
+${servingUsage.trimEnd()}
   CRYOPOD_PARALLEL_DUMPS     dumps at a time on this node (default 1)
   CRYOPOD_MEMORY_PATH        who writes memory: files (CRIU itself) or page-server (default files)
 `;
