@@ -253,7 +253,21 @@ function follow(
 const keepsJobs = (observed: ObservedCheckpoint): boolean =>
   observed.checkpoint.spec.job.ttlSecondsAfterFinished !== undefined;
 
+/** Ready is left for one reason alone: what it stands for was found damaged, or is gone. */
+function lossOf({ checkpoint, snapshot }: ObservedCheckpoint) {
+  const name = checkpoint.status.podSnapshotName ?? '';
+  if (snapshot.state === 'missing') {
+    return fail('SnapshotDeleted', `PodSnapshot ${name} was deleted, and its bytes with it.`);
+  }
+  if (snapshot.state !== 'ours') return undefined;
+  const failed = findCondition(snapshot.object.status.conditions, 'Failed');
+  if (failed?.status !== 'True' || !isFailureReason(failed.reason)) return undefined;
+  return fail(failed.reason, `PodSnapshot ${name}: ${failed.message}`);
+}
+
 function ready(observed: ObservedCheckpoint): Decision<CheckpointAction> {
+  const lost = lossOf(observed);
+  if (lost !== undefined) return lost;
   const { leftoverJobs, sinceReadyMilliseconds } = observed;
   if (keepsJobs(observed) || leftoverJobs.length === 0) return nothing;
   const left = jobGraceMilliseconds - sinceReadyMilliseconds;
@@ -267,7 +281,7 @@ function failed(observed: ObservedCheckpoint): Decision<CheckpointAction> {
   return keepsJobs(observed) ? nothing : { actions: deleteJobs(observed.leftoverJobs) };
 }
 
-/** One rule for each phase. Ready and Failed are ends: their rules only clear away the Jobs. */
+/** One rule for each phase. Ready and Failed are ends: what is left to do is to clear away the Jobs. */
 export const rules = {
   Pending: pending,
   Creating: creating,

@@ -74,8 +74,12 @@ export async function observeCheckpoint(
     ...{ rejection: undefined, quota: undefined, snapshotAgeMilliseconds: 0 },
   };
   const unread = { state: 'unread' } as const;
-  if (base.deleting || phase === 'Ready' || phase === 'Failed') {
+  if (base.deleting || phase === 'Failed') {
     return Object.freeze({ ...base, job: unread, snapshot: unread, pod: undefined });
+  }
+  if (phase === 'Ready') {
+    const snapshot = await sightCaptured(sources, checkpoint, signal);
+    return Object.freeze({ ...base, job: unread, snapshot, pod: undefined });
   }
   if (phase === 'Pending') {
     const job = await sightJob(sources, checkpoint, jobName, true, signal);
@@ -87,6 +91,26 @@ export async function observeCheckpoint(
   const snapshot = await sightSnapshot(sources, checkpoint, wanted, signal);
   const snapshotAgeMilliseconds = ageOf(snapshot, sources.serverMilliseconds());
   return Object.freeze({ ...base, job, snapshot, pod, snapshotAgeMilliseconds });
+}
+
+/** The snapshot that a Ready checkpoint stands for. That it is gone is the API server's word. */
+async function sightCaptured(
+  sources: CheckpointSources,
+  checkpoint: DynamoCheckpoint,
+  signal: AbortSignal,
+): Promise<Sighting<PodSnapshot>> {
+  const { uid, namespace = '' } = checkpoint.metadata;
+  const name = checkpoint.status.podSnapshotName;
+  if (name === undefined) return { state: 'unread' };
+  const isIt = ({ metadata }: PodSnapshot): boolean =>
+    metadata.name === name && isOwnedBy(metadata, uid);
+  const cached = sources.snapshots.byIndex('owner', uid).find(isIt);
+  if (cached !== undefined) return { state: 'ours', object: cached };
+  const key = { kind: kinds.podSnapshot, namespace, name };
+  const found = await read(sources.kube, key, parsePodSnapshot, signal);
+  return found !== undefined && isIt(found)
+    ? { state: 'ours', object: found }
+    : { state: 'missing' };
 }
 
 function olderTwin(
