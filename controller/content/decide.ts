@@ -28,8 +28,27 @@ function storedNothing({ begun, content }: ObservedContent): boolean {
 const hasEnded = ({ content }: ObservedContent): boolean =>
   isTrue(content.status.conditions, 'Ready') || isTrue(content.status.conditions, 'Failed');
 
+/**
+ * Nobody comes back for it. What has no bytes goes; bytes are kept for an administrator, whatever the policy says: a snapshot that goes without
+ * its finalizer may be an accident, and UIDs change when a cluster is restored from a backup.
+ */
+function orphaned(observed: ObservedContent): Decision<ContentAction> {
+  const { cancel, snapshotRef, source } = observed.content.spec;
+  if (source.artifact !== undefined || isTrue(observed.content.status.conditions, 'Ready')) {
+    const { name, namespace, uid = '' } = snapshotRef;
+    const snapshot = `PodSnapshot ${namespace}/${name} (${uid})`;
+    return then({ do: 'release', message: `${snapshot} is gone; the bytes are kept.` });
+  }
+  if (hasEnded(observed)) return then({ do: 'delete' });
+  if (!cancel) return { ...then({ do: 'cancel' }), againAfterMilliseconds: recheckMilliseconds };
+  // An agent that is silent has no more to say, and the deletion knows how to wait for it.
+  const silent = observed.agent?.silentMilliseconds ?? 0;
+  return silent >= noAgentMilliseconds ? then({ do: 'delete' }) : later;
+}
+
 /** The order to capture is routed when it is made. One for an artifact that exists already goes to an agent that can look for it. */
 function live(observed: ObservedContent): Decision<ContentAction> {
+  if (observed.orphaned) return orphaned(observed);
   const { agent, content, heir } = observed;
   const { artifact, nodeName } = content.spec.source;
   if (artifact === undefined || hasEnded(observed)) return nothing;

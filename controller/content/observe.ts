@@ -1,8 +1,11 @@
+import { isTrue } from '../../core/api/conditions.ts';
 import { kinds } from '../../core/api/kinds.ts';
 import { captureLeaseName, labels } from '../../core/api/names.ts';
+import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import type { Kube } from '../../runtime/kube-port.ts';
 import type { ObjectReader } from '../../runtime/object-cache.ts';
+import { cacheKey, identityOf } from '../../runtime/raw-object.ts';
 import type { AgentBeats, AgentStore } from '../agent-beats.ts';
 import type { Heartbeats } from '../heartbeats.ts';
 import { readRaw } from '../read.ts';
@@ -15,6 +18,7 @@ export type ContentSources = {
   readonly contents: ObjectReader<PodSnapshotContent, never>;
   readonly heartbeats: Pick<Heartbeats, 'look'>;
   readonly beats: Pick<AgentBeats, 'living' | 'storeOf'>;
+  readonly snapshots: Pick<ObjectReader<PodSnapshot, never>, 'get'>;
   /** Where the Leases of captures are. */
   readonly namespace: string;
 };
@@ -33,7 +37,8 @@ export async function observeContent(
   const { artifact, nodeName } = content.spec.source;
   const deleting = content.metadata.deletionTimestamp !== undefined;
   const node = content.metadata.labels[labels.node] ?? nodeName;
-  const concerned = deleting || artifact !== undefined;
+  const orphaned = !deleting && (await isOrphaned(sources, content, signal));
+  const concerned = deleting || artifact !== undefined || orphaned;
   const agent =
     concerned && node !== undefined ? await sources.heartbeats.look(node, signal) : undefined;
   const store = storeOf(sources, content, node);
@@ -47,7 +52,21 @@ export async function observeContent(
     heir: concerned ? heirOf(sources, content, node, store) : undefined,
     isShared: store?.sharedID !== undefined,
     begun: asks && (await hasLease(sources, content, signal)),
+    orphaned,
   });
+}
+
+/** One whose snapshot is in the cache costs nothing. One that was released is an administrator's. */
+async function isOrphaned(
+  { kube, snapshots }: ContentSources,
+  { spec, status }: PodSnapshotContent,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { name, namespace, uid } = spec.snapshotRef;
+  if (uid === undefined || isTrue(status.conditions, 'Released')) return false;
+  if (snapshots.get(cacheKey(namespace, name))?.metadata.uid === uid) return false;
+  const found = await readRaw(kube, { kind: kinds.podSnapshot, namespace, name }, signal);
+  return found === undefined || identityOf(found).uid !== uid;
 }
 
 /** The store of the node that has the content now, else that of the node that captured it. */

@@ -19,6 +19,8 @@ export type ObservedContent = {
   readonly isShared: boolean;
   /** There is a Lease of a capture: an agent has begun, whether the status says so or not. Asked for only where it matters. */
   readonly begun: boolean;
+  /** The snapshot that its back-link names by UID is gone, by the API server's own word, and took no leave: somebody removed its finalizer. */
+  readonly orphaned: boolean;
 };
 
 /** What a reconcile of a content may do. */
@@ -26,5 +28,9 @@ export type ContentAction =
   | { readonly do: 'removeFinalizer' }
   /** Gives it to the agent of a node. With a message, in an event, where it was another's before. */
   | { readonly do: 'route'; readonly node: string; readonly message: string | undefined }
+  /** Asks the agent to end a capture that nobody wants any more. */
+  | { readonly do: 'cancel' }
+  | { readonly do: 'delete' }
+  | { readonly do: 'release'; readonly message: string }
   /** The bytes are gone with their node: said in an event, because nobody can delete them any more. */
   | { readonly do: 'writeOff'; readonly message: string };

@@ -1,4 +1,4 @@
-import { type Condition, isTrue, timestamp, withCondition } from '../../core/api/conditions.ts';
+import { isTrue } from '../../core/api/conditions.ts';
 import { kinds } from '../../core/api/kinds.ts';
 import { apiVersion } from '../../core/api/names.ts';
 import {
@@ -7,9 +7,10 @@ import {
 } from '../../core/api/pod-snapshot-content.ts';
 import { isFailure } from '../../core/failure.ts';
 import type { ObjectKey } from '../../runtime/kube-port.ts';
+import { markReleased } from '../content/release.ts';
 import { parsedOrRetry } from '../read.ts';
 import { contentObject } from './content-object.ts';
-import type { Effect, SnapshotTargets } from './effect.ts';
+import type { Effect } from './effect.ts';
 import { newsOf, sighted } from './observe.ts';
 import type { ObservedSnapshot } from './observed.ts';
 import { failedStatus } from './snapshot-effects.ts';
@@ -86,25 +87,6 @@ export const deleteContent: Effect<'deleteContent'> = async (
   return undefined;
 };
 
-/** Sets the condition Released of a content that no agent works on; optimistic, so that whoever does write meanwhile is not overruled. */
-async function setReleased(
-  targets: SnapshotTargets,
-  content: PodSnapshotContent,
-  state: Pick<Condition, 'status' | 'reason' | 'message'>,
-  signal: AbortSignal,
-): Promise<PodSnapshotContent> {
-  const { generation, name, resourceVersion } = content.metadata;
-  const conditions = withCondition(
-    content.status.conditions,
-    { type: 'Released', ...state, observedGeneration: generation },
-    timestamp(targets.clock.wallMilliseconds()),
-  );
-  const body = { metadata: { resourceVersion }, status: { conditions } };
-  const patch = { type: 'merge', body } as const;
-  const raw = await targets.kube.patch(contentKey(name), 'status', patch, signal);
-  return parsedOrRetry(parsePodSnapshotContent(raw));
-}
-
 /** See SnapshotAction. */
 export const releaseContent: Effect<'releaseContent'> = async (
   targets,
@@ -115,7 +97,7 @@ export const releaseContent: Effect<'releaseContent'> = async (
   if (isTrue(content.status.conditions, 'Released')) return undefined;
   const { name, namespace = '' } = snapshot.metadata;
   const message = `PodSnapshot ${namespace}/${name} was deleted; the bytes are kept (deletionPolicy Retain).`;
-  await setReleased(targets, content, { status: 'True', reason: 'Released', message }, signal);
+  await markReleased(targets, content, { status: 'True', reason: 'Released', message }, signal);
   return undefined;
 };
 
@@ -130,7 +112,7 @@ export const claimContent: Effect<'claimContent'> = async (
   // First: from the claim on nobody may give it to another snapshot.
   const bound = { status: 'False', reason: 'Bound', message: '' } as const;
   const { metadata } = isTrue(content.status.conditions, 'Released')
-    ? await setReleased(targets, content, bound, signal)
+    ? await markReleased(targets, content, bound, signal)
     : content;
   const { name, resourceVersion } = metadata;
   const body = { metadata: { resourceVersion }, spec: { snapshotRef: { uid: snapshotUID } } };

@@ -27,7 +27,13 @@ function seen(
     status,
   });
   if (!parsed.ok) throw new Error(parsed.message);
-  const nobody = { agent: undefined, heir: undefined, isShared: false, begun: false };
+  const nobody = {
+    agent: undefined,
+    heir: undefined,
+    isShared: false,
+    begun: false,
+    orphaned: false,
+  };
   return { phase: 'Deleting', content: parsed.value, node: 'node-a', ...nobody, ...fields };
 }
 
