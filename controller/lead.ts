@@ -1,4 +1,5 @@
 import type { Metadata } from '../core/api/metadata.ts';
+import { apiVersion } from '../core/api/names.ts';
 import { sleep } from '../core/clock.ts';
 import { type Failure, isFailure } from '../core/failure.ts';
 import type { EventRecorder } from '../runtime/events.ts';
@@ -12,6 +13,7 @@ import { contentReconcile } from './content/reconcile.ts';
 import { FirstSeen } from './first-seen.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { type CourseDeps, followCourses } from './metrics/course.ts';
+import { InvariantWatch } from './metrics/invariants.ts';
 import { OwnWrites } from './own-writes.ts';
 import { SnapshotMemory } from './snapshot/memory.ts';
 import { snapshotReconcile } from './snapshot/reconcile.ts';
@@ -83,6 +85,7 @@ export function leadership(deps: LeadDeps): Leadership {
     return made;
   };
   const courses = followCourses(deps);
+  const invariants = watchInvariants(deps);
   const work = reconciles({ ...deps, kube: courses.kube });
   const checkpoint = start('checkpoint', work.checkpoint);
   const snapshot = start('snapshot', work.snapshot);
@@ -97,10 +100,12 @@ export function leadership(deps: LeadDeps): Leadership {
       },
       snapshot: (key) => {
         courses.changed.snapshot(key);
+        invariants.snapshot(key, deps.caches.snapshots.get(key));
         snapshot.add(key);
       },
       content: (key) => {
         courses.changed.content(key);
+        invariants.content(key, deps.caches.contents.get(key));
         content.add(key);
       },
       snapshotJob: (key) => {
@@ -109,7 +114,7 @@ export function leadership(deps: LeadDeps): Leadership {
       },
     },
     run: async (signal) => {
-      const stopped = resync(deps, queues, signal);
+      const stopped = resync(deps, queues, invariants, signal);
       try {
         await Promise.race([stopped, fenced.promise]);
       } finally {
@@ -123,6 +128,22 @@ export function leadership(deps: LeadDeps): Leadership {
   };
 }
 
+/** Never more than a word about it: a controller that ends for a broken invariant helps nobody. */
+function watchInvariants({ clock, events, kube, log, metrics }: LeadDeps): InvariantWatch {
+  const serverMilliseconds = (): number =>
+    serverNow(kube, clock.monotonicMilliseconds()) ?? clock.wallMilliseconds();
+  return new InvariantWatch(serverMilliseconds, ({ invariant, kind, message, metadata }) => {
+    const { name, namespace = '', uid } = metadata;
+    metrics.invariantViolated(invariant);
+    log.error({ invariant, kind, namespace, name, uid, message }, 'an invariant is broken');
+    events.record({
+      regarding: { kind, apiVersion, namespace, name, uid },
+      ...{ type: 'Warning', reason: 'InvariantViolated', action: 'Look' },
+      note: `${invariant}: ${message}`,
+    });
+  });
+}
+
 const keysOf = (objects: readonly { readonly metadata: Metadata }[]): readonly string[] =>
   objects.map(({ metadata }) => cacheKey(metadata.namespace ?? '', metadata.name));
 
@@ -130,12 +151,16 @@ const keysOf = (objects: readonly { readonly metadata: Metadata }[]): readonly s
 async function resync(
   { caches, clock, random }: LeadDeps,
   queues: Readonly<Record<keyof Wake, Reconciler>>,
+  invariants: InvariantWatch,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
     for (const key of keysOf(caches.checkpoints.list())) queues.checkpoint.add(key);
     for (const key of keysOf(caches.snapshotJobs.list())) queues.snapshotJob.add(key);
-    for (const key of keysOf(caches.snapshots.list())) queues.snapshot.add(key);
+    for (const key of keysOf(caches.snapshots.list())) {
+      queues.snapshot.add(key);
+      invariants.snapshot(key, caches.snapshots.get(key));
+    }
     for (const key of keysOf(caches.contents.list())) queues.content.add(key);
     // Rejects only when the signal aborts, which ends the loop.
     await sleep(clock, resyncMilliseconds * (0.9 + 0.2 * random()), signal).catch(() => {});

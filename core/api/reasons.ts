@@ -73,6 +73,7 @@ export const stateReasons = [
   'ArtifactDeleted',
   'Released',
   'Rerouted',
+  'InvariantViolated',
   'PodPending',
   'PodReady',
   'CaptureInProgress',
