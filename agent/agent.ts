@@ -1,12 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import {
-  agentLeaseName,
-  annotations,
-  apiVersion,
-  captureLeaseName,
-  labels,
-} from '../core/api/names.ts';
+import { agentLeaseName, apiVersion, captureLeaseName, heartbeatMarks } from '../core/api/names.ts';
 import type { PodSnapshotContent } from '../core/api/pod-snapshot-content.ts';
 import { sleep, systemClock } from '../core/clock.ts';
 import { errorText, isFailure } from '../core/failure.ts';
@@ -205,7 +199,7 @@ async function heartbeatRequest(
   signal: AbortSignal,
 ): Promise<LeaseRequest> {
   const { storeDirectory, storeIsShared } = config;
-  const sharedStore = storeIsShared
+  const sharedID = storeIsShared
     ? await storeIdentity(storeDirectory, signal).catch((error: unknown) => {
         log.error({ error: errorText(error) }, 'the store is not announced as shared');
         return '';
@@ -214,10 +208,7 @@ async function heartbeatRequest(
   return {
     namespace: config.namespace,
     name: agentLeaseName(config.nodeName),
-    marks: {
-      labels: { [labels.heartbeat]: 'true' },
-      annotations: { [annotations.store]: storeName, [annotations.sharedStore]: sharedStore },
-    },
+    marks: heartbeatMarks({ name: storeName, sharedID }),
     holder,
     timing: captureLeaseTiming,
     ownerReference: undefined,

@@ -73,3 +73,13 @@ export const controllerLeaseName = 'cryopod-controller';
 /** Job of a DynamoCheckpoint; attempts after the first carry a suffix. */
 export const checkpointJobName = (checkpointID: string, attempt = 0): string =>
   `checkpoint-job-${checkpointID}-${artifactVersion}${attempt > 0 ? `-r${attempt}` : ''}`;
+
+/** What a heartbeat Lease wears: by the label it is found, by the annotations it says which store its agent serves. */
+export const heartbeatMarks = (store: {
+  readonly name: string;
+  /** '' where the store is the node's own. */
+  readonly sharedID: string;
+}) => ({
+  labels: { [labels.heartbeat]: 'true' },
+  annotations: { [annotations.store]: store.name, [annotations.sharedStore]: store.sharedID },
+});

@@ -4,9 +4,9 @@ import { findCondition, isTrue } from '../../core/api/conditions.ts';
 import { kinds } from '../../core/api/kinds.ts';
 import {
   agentLeaseName,
-  annotations,
   captureLeaseName,
   finalizers,
+  heartbeatMarks,
   labels,
   systemNamespace,
 } from '../../core/api/names.ts';
@@ -46,10 +46,7 @@ function startHeartbeat(nodeName: string, sharedID: string): void {
     holder: `agent-of-${nodeName}`,
     timing: captureLeaseTiming,
     ownerReference: undefined,
-    marks: {
-      labels: { [labels.heartbeat]: 'true' },
-      annotations: { [annotations.store]: 'dir', [annotations.sharedStore]: sharedID },
-    },
+    marks: heartbeatMarks({ name: 'dir', sharedID }),
   };
   agents.push(keepHeartbeat(deps, request, stop.signal));
 }
