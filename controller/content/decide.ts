@@ -1,5 +1,5 @@
 import { isTrue } from '../../core/api/conditions.ts';
-import { finalizers, labels } from '../../core/api/names.ts';
+import { contentName, finalizers, labels } from '../../core/api/names.ts';
 import type { Decision } from '../../core/decision.ts';
 import type { ContentAction, ContentPhase, ObservedContent } from './observed.ts';
 
@@ -34,11 +34,14 @@ const hasEnded = ({ content }: ObservedContent): boolean =>
  */
 function orphaned(observed: ObservedContent): Decision<ContentAction> {
   const { cancel, snapshotRef, source } = observed.content.spec;
+  // Only what this controller made of that very snapshot is its to end: its name says so.
+  const isMade = observed.content.metadata.name === contentName(snapshotRef.uid ?? '');
   if (source.artifact !== undefined || isTrue(observed.content.status.conditions, 'Ready')) {
     const { name, namespace, uid = '' } = snapshotRef;
     const snapshot = `PodSnapshot ${namespace}/${name} (${uid})`;
     return then({ do: 'release', message: `${snapshot} is gone; the bytes are kept.` });
   }
+  if (!isMade) return nothing;
   if (hasEnded(observed)) return then({ do: 'delete' });
   if (!cancel) return { ...then({ do: 'cancel' }), againAfterMilliseconds: recheckMilliseconds };
   // An agent that is silent has no more to say, and the deletion knows how to wait for it.

@@ -1,6 +1,6 @@
 import { isTrue } from '../../core/api/conditions.ts';
 import { kinds } from '../../core/api/kinds.ts';
-import { captureLeaseName, labels } from '../../core/api/names.ts';
+import { captureLeaseName, finalizers, labels } from '../../core/api/names.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import type { Kube } from '../../runtime/kube-port.ts';
@@ -56,14 +56,18 @@ export async function observeContent(
   });
 }
 
-/** One whose snapshot is in the cache costs nothing. One that was released is an administrator's. */
+/**
+ * One whose snapshot is in the cache costs nothing. One that was released is an administrator's; one without our finalizer was never ours, whatever
+ * it says.
+ */
 async function isOrphaned(
   { kube, snapshots }: ContentSources,
-  { spec, status }: PodSnapshotContent,
+  { metadata, spec, status }: PodSnapshotContent,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { name, namespace, uid } = spec.snapshotRef;
-  if (uid === undefined || isTrue(status.conditions, 'Released')) return false;
+  if (uid === undefined || !metadata.finalizers.includes(finalizers.content)) return false;
+  if (isTrue(status.conditions, 'Released')) return false;
   if (snapshots.get(cacheKey(namespace, name))?.metadata.uid === uid) return false;
   const found = await readRaw(kube, { kind: kinds.podSnapshot, namespace, name }, signal);
   return found === undefined || identityOf(found).uid !== uid;

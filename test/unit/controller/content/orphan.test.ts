@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { findCondition, isTrue } from '../../../../core/api/conditions.ts';
 import { kinds } from '../../../../core/api/kinds.ts';
+import { contentName, finalizers } from '../../../../core/api/names.ts';
 import { agentsAct, beat, capturedStatus, failedStatus } from '../support/cluster.ts';
 import { change, orderStatus, worldWithPod } from '../support/one-snapshot.ts';
-import type { World } from '../support/world.ts';
+import { World } from '../support/world.ts';
 
 /** Somebody removes the snapshot and its finalizer: the controller does not hear of it. */
 async function robbed(world: World): Promise<void> {
@@ -113,5 +114,21 @@ describe('a content whose snapshot went without its finalizer', () => {
       .list()
       .filter(({ status }) => isTrue(status.conditions, 'Released'));
     expect(released).toHaveLength(1);
+  });
+
+  it('and that is not ours is left alone: without our finalizer, or under a name that is not of its snapshot', async () => {
+    const ref = { namespace: 'default', name: 'gone', uid: 'no-more' };
+    const podRef = { name: 'web', uid: 'p', containers: ['main'] };
+    const spec = { snapshotRef: ref, source: { podRef, nodeName: 'node-a' } };
+    for (const metadata of [
+      { name: contentName('no-more') },
+      { name: 'of-somebody', finalizers: [finalizers.content] },
+    ]) {
+      const world = new World();
+      await world.create(kinds.podSnapshotContent, { metadata, spec });
+      const writes = world.kube.writes.length;
+      await world.pass(120);
+      expect(world.kube.writes.length).toBe(writes);
+    }
   });
 });
