@@ -18,7 +18,19 @@ export function stampOf({ metadata, spec }: Lease): string {
   return `${metadata.uid} ${spec.holderIdentity} ${spec.renewTime}`;
 }
 
-type Sight = { readonly beat: Beat | undefined; readonly store: AgentStore };
+/** A heartbeat Lease, as it has stood since the moment given. */
+export type StandingLease = {
+  readonly nodeName: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly sinceMonotonicMilliseconds: number;
+};
+
+type Sight = {
+  readonly beat: Beat | undefined;
+  readonly store: AgentStore;
+  readonly lease: StandingLease | undefined;
+};
 
 /**
  * What a watch of the heartbeat Leases has shown so far. It only ever proves that an agent beats: a watch that stands still looks just like
@@ -39,13 +51,23 @@ export class AgentBeats {
     const before = this.#nodes.get(nodeName);
     if (lease === undefined) {
       // The store is remembered: whose bytes they are must not depend on who tidies up Leases.
-      if (before !== undefined) this.#nodes.set(nodeName, { ...before, beat: undefined });
+      const gone = { beat: undefined, lease: undefined };
+      if (before !== undefined) this.#nodes.set(nodeName, { ...before, ...gone });
       return;
     }
+    const { uid, resourceVersion } = lease.metadata;
+    const standing = {
+      ...{ nodeName, uid, resourceVersion },
+      sinceMonotonicMilliseconds: this.#clock.monotonicMilliseconds(),
+    };
     const { [annotations.store]: storeName = '', [annotations.sharedStore]: sharedID = '' } =
       lease.metadata.annotations;
     const store = { name: storeName, sharedID: sharedID === '' ? undefined : sharedID };
-    this.#nodes.set(nodeName, { beat: this.#beatOf(before?.beat, lease), store });
+    this.#nodes.set(nodeName, {
+      beat: this.#beatOf(before?.beat, lease),
+      store,
+      lease: before?.lease?.resourceVersion === resourceVersion ? before.lease : standing,
+    });
   }
 
   #beatOf(before: Beat | undefined, lease: Lease): Beat | undefined {
@@ -61,6 +83,14 @@ export class AgentBeats {
 
   storeOf(nodeName: string): AgentStore | undefined {
     return this.#nodes.get(nodeName)?.store;
+  }
+
+  /** Heartbeat Leases that nobody has written for so long, as far as the watch shows. */
+  standing(milliseconds: number): readonly StandingLease[] {
+    const before = this.#clock.monotonicMilliseconds() - milliseconds;
+    return [...this.#nodes.values()].flatMap(({ lease }) =>
+      lease !== undefined && lease.sinceMonotonicMilliseconds <= before ? [lease] : [],
+    );
   }
 
   /** Nodes whose agent was heard just now and whose store is one that is wanted, in order. */

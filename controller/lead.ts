@@ -18,6 +18,7 @@ import { OwnWrites } from './own-writes.ts';
 import { SnapshotMemory } from './snapshot/memory.ts';
 import { snapshotReconcile } from './snapshot/reconcile.ts';
 import { snapshotJobReconcile } from './snapshot-job/reconcile.ts';
+import { removeStaleHeartbeats } from './stale-heartbeats.ts';
 
 /** What leading needs from the process. */
 export type LeadDeps = CacheDeps & {
@@ -149,11 +150,12 @@ const keysOf = (objects: readonly { readonly metadata: Metadata }[]): readonly s
 
 /** Adds every key there is, now and again and again until the signal aborts. */
 async function resync(
-  { caches, clock, random }: LeadDeps,
+  deps: LeadDeps,
   queues: Readonly<Record<keyof Wake, Reconciler>>,
   invariants: InvariantWatch,
   signal: AbortSignal,
 ): Promise<void> {
+  const { caches, clock, random } = deps;
   while (!signal.aborted) {
     for (const key of keysOf(caches.checkpoints.list())) queues.checkpoint.add(key);
     for (const key of keysOf(caches.snapshotJobs.list())) queues.snapshotJob.add(key);
@@ -162,6 +164,8 @@ async function resync(
       invariants.snapshot(key, caches.snapshots.get(key));
     }
     for (const key of keysOf(caches.contents.list())) queues.content.add(key);
+    const { beats } = caches.heartbeats;
+    await removeStaleHeartbeats({ ...deps, beats, contents: caches.contents }, signal);
     // Rejects only when the signal aborts, which ends the loop.
     await sleep(clock, resyncMilliseconds * (0.9 + 0.2 * random()), signal).catch(() => {});
   }

@@ -103,7 +103,7 @@ describe('what the controller may do', () => {
       expect(verbsOf('cryopod-controller', `${kind}/status`)).toEqual(['patch']);
     }
     expect(verbsOf('cryopod-controller', 'leases')).toEqual(
-      ['create', 'get', 'list', 'patch', 'watch'].sort(),
+      ['create', 'delete', 'get', 'list', 'patch', 'watch'].sort(),
     );
   });
 });
