@@ -30,6 +30,9 @@ export type RunningHttpServer = {
   readonly close: () => Promise<void>;
 };
 
+/** A probe sends a short request and closes; whoever holds a connection open is none. */
+const patienceMilliseconds = 5_000;
+
 type Page = (response: ServerResponse) => void | Promise<void>;
 
 /** GET /healthz, /readyz and /metrics, as far as given; rejects when the port is taken. */
@@ -44,11 +47,13 @@ export function serveHttp(options: HttpServerOptions): Promise<RunningHttpServer
     });
   };
   const { certificate } = options;
-  const secure = certificate === undefined ? undefined : createSecureServer(certificate, listener);
+  const secure =
+    certificate === undefined
+      ? undefined
+      : createSecureServer({ ...certificate, handshakeTimeout: patienceMilliseconds }, listener);
   const server = secure ?? createServer(listener);
-  // A probe sends a short request and closes; whoever holds a connection open is none.
-  server.requestTimeout = 5_000;
-  server.keepAliveTimeout = 5_000;
+  server.requestTimeout = patienceMilliseconds;
+  server.keepAliveTimeout = patienceMilliseconds;
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host === '' ? undefined : options.host, () => {
