@@ -116,7 +116,8 @@ async function sightContent(
   if (name === undefined) return { state: 'missing', name: '' };
   const cached = sources.contents.get(name);
   // A verdict, a delete and a first sight must not rest on a cache that lags behind.
-  const mayUseCache = phase === 'Bound' || phase === 'Captured';
+  const mayUseCache =
+    (phase === 'Bound' || phase === 'Captured') && !isPressed(sources, snapshot, phase);
   if (mayUseCache && cached !== undefined) {
     const sighting = sighted(snapshot, cached, false);
     if (sighting.outcome !== 'open' || !cached.spec.cancel) return sighting;
@@ -124,6 +125,16 @@ async function sightContent(
   const key = { kind: kinds.podSnapshotContent, namespace: '', name };
   const content = await read(sources.kube, key, parsePodSnapshotContent, signal);
   return content === undefined ? { state: 'missing', name } : sighted(snapshot, content, true);
+}
+
+/** A verdict on a provided content is near. No cancel of the content comes before it, so the look must tell whether Ready came first. */
+function isPressed(
+  sources: SnapshotSources,
+  { metadata, spec }: PodSnapshot,
+  phase: SnapshotPhase,
+): boolean {
+  if (phase !== 'Bound' || spec.source.contentName === undefined) return false;
+  return spec.cancel || age(sources, metadata.creationTimestamp) >= spec.deadlineSeconds * 1000;
 }
 
 async function sightPod(

@@ -68,6 +68,11 @@ function verdictOf(observed: ObservedSnapshot, { content }: Found): Verdict | un
     : undefined;
 }
 
+const later = (againAfterMilliseconds: number): Decision<SnapshotAction> => ({
+  actions: [],
+  againAfterMilliseconds,
+});
+
 /** An order in flight, or at its end. */
 export function bound(observed: ObservedSnapshot): Decision<SnapshotAction> {
   const { content } = observed;
@@ -77,8 +82,10 @@ export function bound(observed: ObservedSnapshot): Decision<SnapshotAction> {
   if (verdict === undefined) {
     return isProvided(observed) ? awaitProvided(observed, content) : follow(observed, content);
   }
-  // Nothing runs that would have to be stopped, and the content is not ours to spoil.
-  if (isProvided(observed)) return fail(verdict.reason, verdict.message);
+  // Nothing runs that would have to be stopped, and the content is not ours to spoil. Ready wins by the uncached look alone.
+  if (isProvided(observed)) {
+    return content.fresh ? fail(verdict.reason, verdict.message) : later(1_000);
+  }
   // Asked first and read back: an agent's Ready that came before wins, one that comes after is refused.
   if (!content.content.spec.cancel || !content.fresh) {
     return act({ do: 'cancelContent', content: content.content });

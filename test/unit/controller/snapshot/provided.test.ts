@@ -94,6 +94,15 @@ describe('a snapshot that names its content', () => {
     expect(imported(world)?.spec.cancel).toBe(false);
   });
 
+  it('is Ready past its deadline when the content was Ready before, whatever a cache says', async () => {
+    const world = await bound({}, { deadlineSeconds: 30 });
+    world.contents.freeze();
+    await said(world, capturedStatus);
+    await world.clock.advance(31_000);
+    await world.round();
+    expect(isReady(world)).toBe(true);
+  });
+
   it('fails with ContentConflict when the content is for another snapshot, or for a predecessor', async () => {
     for (const ref of [{ name: 'two' }, { name: 'one', uid: 'before' }]) {
       const world = await bound({ snapshotRef: { namespace: 'default', ...ref } });
