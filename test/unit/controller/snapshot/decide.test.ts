@@ -178,6 +178,17 @@ describe('the rules for a snapshot', () => {
     );
   });
 
+  it('say with every failure how the source is', () => {
+    const said =
+      /The source (was|is) |The state of the source is unknown|The pod was not touched|nothing was captured|There is no pod/;
+    always((one) =>
+      decide(one).actions.every(
+        (action) =>
+          (action.do !== 'fail' && action.do !== 'failContent') || said.test(action.message),
+      ),
+    );
+  });
+
   it('never leave an open order without coming back to it', () => {
     always((one) => {
       const { content: order, phase } = one;
