@@ -56,7 +56,7 @@ describe('what the agent may do', () => {
   it('reads contents and writes nothing of them but their status', () => {
     expect(verbsOf('cryopod-agent', 'podsnapshotcontents')).toEqual(readOnly);
     expect(verbsOf('cryopod-agent', 'podsnapshotcontents/status')).toEqual(['patch']);
-    expect(verbsOf('cryopod-agent', 'podsnapshots')).toEqual([]);
+    expect(verbsOf('cryopod-agent', 'podsnapshots')).toEqual(['get']);
     expect(verbsOf('cryopod-agent', 'dynamocheckpoints')).toEqual([]);
   });
 
