@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { kinds } from '../core/api/kinds.ts';
-import { agentLeaseName, apiVersion, captureLeaseName } from '../core/api/names.ts';
+import { agentLeaseName, apiVersion, captureLeaseName, heartbeatMarks } from '../core/api/names.ts';
 import type { PodSnapshotContent } from '../core/api/pod-snapshot-content.ts';
 import { systemClock } from '../core/clock.ts';
 import { errorText } from '../core/failure.ts';
@@ -29,6 +29,8 @@ import { type Orders, startOrders } from './order/orders.ts';
 import { recover } from './order/recovery.ts';
 import { restoreParts } from './restore/compose.ts';
 import { startRestores } from './restore/restores.ts';
+import { storeName } from './store/dir/dir-store.ts';
+import { storeIdentity } from './store/dir/store-identity.ts';
 import { keepSwept } from './sweeper.ts';
 
 /** Of the pod's grace period of 30 s, what the orders may use; the rest is for leases and events. */
@@ -127,7 +129,7 @@ export async function runAgent(
       signal,
     );
     // Only now: the heartbeat tells the controller that orders for this node are carried out.
-    await keepHeartbeat(leases, heartbeatRequest(config, holder), signal);
+    await keepHeartbeat(leases, await heartbeatRequest(config, holder, log, signal), signal);
     progress.waitingFor = 'the end';
     await Promise.all([orders.stop(stopGraceMilliseconds), restores.stop(stopGraceMilliseconds)]);
     await Promise.all([...running, sweeping]);
@@ -171,13 +173,29 @@ const sweepOptions = ({ namespace, sweepEverySeconds, sweepGraceSeconds }: Agent
   graceMilliseconds: sweepGraceSeconds * 1000,
 });
 
-const heartbeatRequest = (config: AgentConfig, holder: string): LeaseRequest => ({
-  namespace: config.namespace,
-  name: agentLeaseName(config.nodeName),
-  holder,
-  timing: captureLeaseTiming,
-  ownerReference: undefined,
-});
+/** The heartbeat says which store the agent serves, so that the bytes of a node that is lost can be dealt with by another agent. */
+async function heartbeatRequest(
+  config: AgentConfig,
+  holder: string,
+  log: Log,
+  signal: AbortSignal,
+): Promise<LeaseRequest> {
+  const { storeDirectory, storeIsShared } = config;
+  const sharedID = storeIsShared
+    ? await storeIdentity(storeDirectory, signal).catch((error: unknown) => {
+        log.error({ error: errorText(error) }, 'the store is not announced as shared');
+        return '';
+      })
+    : '';
+  return {
+    namespace: config.namespace,
+    name: agentLeaseName(config.nodeName),
+    marks: heartbeatMarks({ name: storeName, sharedID }),
+    holder,
+    timing: captureLeaseTiming,
+    ownerReference: undefined,
+  };
+}
 
 /** An unusable CRIU does not end the agent: orders fail with the reason, deletions go on. The log says it at once. */
 function reportProbe(deps: OrderDeps, signal: AbortSignal): void {

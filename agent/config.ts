@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { systemNamespace } from '../core/api/names.ts';
 import { Failure } from '../core/failure.ts';
 import { logLevels } from '../runtime/log.ts';
+import { type ServingSecurity, servingSecurity, servingUsage } from '../runtime/serving.ts';
 
 const directory = z.string().startsWith('/', 'must be an absolute path');
 
@@ -14,6 +15,7 @@ const environmentSchema = z.object({
   CRYOPOD_CRIU_PATH: z.string().min(1).default('/usr/sbin/criu'),
   CRYOPOD_STATE_DIRECTORY: directory.default('/var/lib/cryopod'),
   CRYOPOD_STORE_DIRECTORY: directory.default('/var/lib/cryopod-store'),
+  CRYOPOD_STORE_SHARED: z.enum(['true', 'false']).default('false'),
   CRYOPOD_CGROUP_ROOT: directory.default('/host/sys/fs/cgroup'),
   CRYOPOD_HOST_ROOT: directory.default('/proc/1/root'),
   CRYOPOD_KUBELET_DIRECTORY: directory.default('/var/lib/kubelet'),
@@ -44,6 +46,8 @@ export type AgentConfig = {
   /** Journal, staging and locks; the same path in the agent and on the node. */
   readonly stateDirectory: string;
   readonly storeDirectory: string;
+  /** The store directory is the same volume on every node whose agent says so. */
+  readonly storeIsShared: boolean;
   readonly cgroupRoot: string;
   /** The node's root directory as the agent sees it. */
   readonly hostRoot: string;
@@ -54,6 +58,7 @@ export type AgentConfig = {
   readonly metricsPort: number;
   /** What restores run inside placeholders: `enter` and `bundle/`. Part of the image. */
   readonly restoreToolsDirectory: string;
+  readonly security: ServingSecurity;
   readonly parallelDumps: number;
   readonly parallelPublishes: number;
   /** Captures of pods with a lower priority than this wait while the node is under pressure. */
@@ -84,6 +89,7 @@ export function parseConfig(environment: NodeJS.ProcessEnv): AgentConfig {
     criuPath: data.CRYOPOD_CRIU_PATH,
     stateDirectory: data.CRYOPOD_STATE_DIRECTORY,
     storeDirectory: data.CRYOPOD_STORE_DIRECTORY,
+    storeIsShared: data.CRYOPOD_STORE_SHARED === 'true',
     cgroupRoot: data.CRYOPOD_CGROUP_ROOT,
     hostRoot: data.CRYOPOD_HOST_ROOT,
     kubeletDirectory: data.CRYOPOD_KUBELET_DIRECTORY,
@@ -91,6 +97,7 @@ export function parseConfig(environment: NodeJS.ProcessEnv): AgentConfig {
     healthPort: data.CRYOPOD_HEALTH_PORT,
     metricsPort: data.CRYOPOD_METRICS_PORT,
     restoreToolsDirectory: data.CRYOPOD_RESTORE_TOOLS,
+    security: servingSecurity(environment),
     parallelDumps: data.CRYOPOD_PARALLEL_DUMPS,
     memoryPath: data.CRYOPOD_MEMORY_PATH,
     parallelPublishes: data.CRYOPOD_PARALLEL_PUBLISHES,
@@ -110,6 +117,7 @@ export const usage = `cryopod agent: captures the pods of one node. All settings
   CRYOPOD_CRIU_PATH          default /usr/sbin/criu
   CRYOPOD_STATE_DIRECTORY    journal and staging, same path on the node (default /var/lib/cryopod)
   CRYOPOD_STORE_DIRECTORY    where artifacts go (default /var/lib/cryopod-store)
+  CRYOPOD_STORE_SHARED       true where that directory is one volume on several nodes (default false)
   CRYOPOD_CGROUP_ROOT        the node's cgroup mounts (default /host/sys/fs/cgroup)
   CRYOPOD_HOST_ROOT          the node's root directory (default /proc/1/root)
   CRYOPOD_KUBELET_DIRECTORY  as the node names it (default /var/lib/kubelet)
@@ -117,6 +125,7 @@ export const usage = `cryopod agent: captures the pods of one node. All settings
   CRYOPOD_HEALTH_PORT        /healthz and /readyz (default 8081)
   CRYOPOD_METRICS_PORT       /metrics (default 8080)
   CRYOPOD_RESTORE_TOOLS      enter and bundle/ (default /usr/libexec/cryopod)
+${servingUsage.trimEnd()}
   CRYOPOD_PARALLEL_DUMPS     dumps at a time on this node (default 1)
   CRYOPOD_PARALLEL_PUBLISHES publishes at a time on this node (default 2)
   CRYOPOD_LOW_PRIORITY_BELOW pods with a lower priority wait while the node is under pressure (default 0)

@@ -1,8 +1,10 @@
-import { type RunningHttpServer, serveHttp } from '../runtime/http-server.ts';
+import { systemClock } from '../core/clock.ts';
+import type { RunningHttpServer } from '../runtime/http-server.ts';
 import { connectKube } from '../runtime/kube.ts';
 import { createLog } from '../runtime/log.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import { runProgram, stopSignal } from '../runtime/process.ts';
+import { servePages } from '../runtime/serving.ts';
 import { type AgentProgress, runAgent } from './agent.ts';
 import { parseConfig, usage } from './config.ts';
 
@@ -29,23 +31,20 @@ await runProgram(log, async () => {
   const servers: RunningHttpServer[] = [];
   try {
     servers.push(
-      await serveHttp({
-        host: '',
-        port: config.healthPort,
-        alive: () => ({ ok: true }),
-        ready: () =>
-          progress.waitingFor === undefined
-            ? { ok: true }
-            : { ok: false, why: `waiting for ${progress.waitingFor}` },
-      }),
-      await serveHttp({
-        host: '',
-        port: config.metricsPort,
-        metrics: {
-          contentType: metrics.registry.contentType,
-          metrics: () => metrics.registry.metrics(),
+      ...(await servePages(
+        { kube, clock: systemClock, log },
+        {
+          security: config.security,
+          healthPort: config.healthPort,
+          metricsPort: config.metricsPort,
+          alive: () => ({ ok: true }),
+          ready: () =>
+            progress.waitingFor === undefined
+              ? { ok: true }
+              : { ok: false, why: `waiting for ${progress.waitingFor}` },
+          metrics: metrics.registry,
         },
-      }),
+      )),
     );
     log.info({ server: kube.server, state: config.stateDirectory }, 'the agent starts');
     await runAgent(config, { kube, log, metrics }, progress, signal);

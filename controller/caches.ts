@@ -1,18 +1,20 @@
 import { parseDynamoCheckpoint } from '../core/api/dynamo-checkpoint.ts';
-import { type Kind, kinds } from '../core/api/kinds.ts';
+import { kinds } from '../core/api/kinds.ts';
 import type { Metadata } from '../core/api/metadata.ts';
-import { labels } from '../core/api/names.ts';
+import { labels, systemNamespace } from '../core/api/names.ts';
 import { parsePodSnapshot } from '../core/api/pod-snapshot.ts';
 import type { PodSnapshotContent } from '../core/api/pod-snapshot-content.ts';
 import { parseSnapshotJob } from '../core/api/snapshot-job.ts';
+import { parseLease } from '../core/api/workload.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../runtime/back-off.ts';
-import type { Kube } from '../runtime/kube-port.ts';
+import type { Kube, Selection } from '../runtime/kube-port.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { ObjectReader } from '../runtime/object-cache.ts';
 import { cacheKey } from '../runtime/raw-object.ts';
 import { Reflector, type ReflectorOptions } from '../runtime/reflector.ts';
+import { AgentBeats } from './agent-beats.ts';
 import { followedBy } from './follow.ts';
 import {
   checkpointIndexFunctions,
@@ -52,18 +54,18 @@ type Given<T, Name extends string> = Pick<
 
 function reflector<T, Name extends string>(
   { metrics, ...deps }: CacheDeps,
-  kind: Kind,
-  labelSelector: string | undefined,
+  selection: Selection,
   given: Given<T, Name>,
 ): Reflector<T, Name> {
+  const { kind } = selection.kind;
   const made = new Reflector({
     ...deps,
     ...given,
     silenceMilliseconds,
-    selection: labelSelector === undefined ? { kind } : { kind, labelSelector },
-    observer: metrics.reflectorObserver(kind.kind),
+    selection,
+    observer: metrics.reflectorObserver(kind),
   });
-  metrics.watchReflector(kind.kind, made);
+  metrics.watchReflector(kind, made);
   return made;
 }
 
@@ -90,68 +92,109 @@ const ownersOfPod =
       .byIndex('uid', metadata.labels[labels.owner] ?? '')
       .map((owner) => cacheKey(owner.metadata.namespace ?? '', owner.metadata.name));
 
+/** The heartbeat Leases of all agents, and what they have shown: one watch, however many nodes have orders in flight. */
+function heartbeatLeases(deps: CacheDeps, namespace: string) {
+  const beats = new AgentBeats(deps.clock);
+  const leases = reflector(
+    deps,
+    { kind: kinds.lease, namespace, labelSelector: `${labels.heartbeat}=true` },
+    {
+      parse: parseLease,
+      indexes: {},
+      onChange: (key, lease) => beats.seen(key.slice(key.indexOf('/') + 1), lease),
+    },
+  );
+  return Object.assign(leases, { beats });
+}
+
 /**
- * The six copies of cluster state that the controller keeps. Of pods only those of source Jobs: the pod of a user's snapshot is read
- * uncached when it is needed, and one that is not placed yet is looked at again and again, ever more rarely.
+ * The seven copies of cluster state that the controller keeps. Of pods only those of source Jobs: the pod of a user's snapshot is read
+ * uncached when it is needed, and one that is not placed yet is looked at again and again, ever more rarely. `namespace`: where the
+ * agents' heartbeats are.
  */
-export function controllerCaches(deps: CacheDeps, wake: Wake) {
-  const checkpoints = reflector(deps, kinds.dynamoCheckpoint, undefined, {
-    parse: parseDynamoCheckpoint,
-    indexes: checkpointIndexFunctions,
-    onChange: wake.checkpoint,
-  });
-  const snapshotJobs = reflector(deps, kinds.snapshotJob, undefined, {
-    parse: parseSnapshotJob,
-    indexes: snapshotJobIndexFunctions,
-    onChange: wake.snapshotJob,
-  });
+export function controllerCaches(deps: CacheDeps, wake: Wake, namespace = systemNamespace) {
+  const checkpoints = reflector(
+    deps,
+    { kind: kinds.dynamoCheckpoint },
+    {
+      parse: parseDynamoCheckpoint,
+      indexes: checkpointIndexFunctions,
+      onChange: wake.checkpoint,
+    },
+  );
+  const snapshotJobs = reflector(
+    deps,
+    { kind: kinds.snapshotJob },
+    {
+      parse: parseSnapshotJob,
+      indexes: snapshotJobIndexFunctions,
+      onChange: wake.snapshotJob,
+    },
+  );
   const checkpointsOfSnapshots = followedBy(ownerKeys('DynamoCheckpoint'), wake.checkpoint);
   const snapshotJobsOfSnapshots = followedBy(snapshotJobKeys, wake.snapshotJob);
-  const snapshots = reflector(deps, kinds.podSnapshot, undefined, {
-    parse: parsePodSnapshot,
-    indexes: snapshotIndexFunctions,
-    onChange: (key, snapshot) => {
-      wake.snapshot(key);
-      checkpointsOfSnapshots(key, snapshot);
-      snapshotJobsOfSnapshots(key, snapshot);
+  const snapshots = reflector(
+    deps,
+    { kind: kinds.podSnapshot },
+    {
+      parse: parsePodSnapshot,
+      indexes: snapshotIndexFunctions,
+      onChange: (key, snapshot) => {
+        wake.snapshot(key);
+        checkpointsOfSnapshots(key, snapshot);
+        snapshotJobsOfSnapshots(key, snapshot);
+      },
     },
-  });
+  );
   const snapshotsOfContents = followedBy(
     ({ spec }: PodSnapshotContent) => [cacheKey(spec.snapshotRef.namespace, spec.snapshotRef.name)],
     wake.snapshot,
   );
-  const contents = reflector(deps, kinds.podSnapshotContent, undefined, {
-    parse: parseSlimContent,
-    indexes: contentIndexFunctions,
-    onChange: (key, content) => {
-      wake.content(key);
-      snapshotsOfContents(key, content);
+  const contents = reflector(
+    deps,
+    { kind: kinds.podSnapshotContent },
+    {
+      parse: parseSlimContent,
+      indexes: contentIndexFunctions,
+      onChange: (key, content) => {
+        wake.content(key);
+        snapshotsOfContents(key, content);
+      },
     },
-  });
+  );
   const checkpointsOfJobs = followedBy(ownerKeys('DynamoCheckpoint'), wake.checkpoint);
   const snapshotJobsOfJobs = followedBy(ownerKeys('SnapshotJob'), wake.snapshotJob);
-  const jobs = reflector(deps, kinds.job, labels.checkpointID, {
-    parse: parseSlimJob,
-    indexes: jobIndexFunctions,
-    onChange: (key, job) => {
-      checkpointsOfJobs(key, job);
-      snapshotJobsOfJobs(key, job);
+  const jobs = reflector(
+    deps,
+    { kind: kinds.job, labelSelector: labels.checkpointID },
+    {
+      parse: parseSlimJob,
+      indexes: jobIndexFunctions,
+      onChange: (key, job) => {
+        checkpointsOfJobs(key, job);
+        snapshotJobsOfJobs(key, job);
+      },
     },
-  });
+  );
   const checkpointsOfPods = followedBy(ownersOfPod(checkpoints), wake.checkpoint);
   const snapshotJobsOfPods = followedBy(ownersOfPod(snapshotJobs), wake.snapshotJob);
-  const pods = reflector(deps, kinds.pod, labels.checkpointSource, {
-    parse: parseSlimPod,
-    indexes: podIndexFunctions,
-    onChange: (key, pod) => {
-      checkpointsOfPods(key, pod);
-      snapshotJobsOfPods(key, pod);
-      for (const { metadata } of snapshots.byIndex('pod', key)) {
-        wake.snapshot(cacheKey(metadata.namespace ?? '', metadata.name));
-      }
+  const pods = reflector(
+    deps,
+    { kind: kinds.pod, labelSelector: labels.checkpointSource },
+    {
+      parse: parseSlimPod,
+      indexes: podIndexFunctions,
+      onChange: (key, pod) => {
+        checkpointsOfPods(key, pod);
+        snapshotJobsOfPods(key, pod);
+        for (const { metadata } of snapshots.byIndex('pod', key)) {
+          wake.snapshot(cacheKey(metadata.namespace ?? '', metadata.name));
+        }
+      },
     },
-  });
-  return { checkpoints, snapshotJobs, snapshots, contents, jobs, pods };
+  );
+  const heartbeats = heartbeatLeases(deps, namespace);
+  return { checkpoints, snapshotJobs, snapshots, contents, jobs, pods, heartbeats };
 }
 
 /** All reflectors of the controller. */

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { systemNamespace } from '../core/api/names.ts';
 import { Failure } from '../core/failure.ts';
 import { isLogLevel, type LogLevel, logLevels } from '../runtime/log.ts';
+import { type ServingSecurity, servingSecurity, servingUsage } from '../runtime/serving.ts';
 
 /** What a controller process is told by its environment. */
 export type ControllerConfig = {
@@ -11,6 +12,7 @@ export type ControllerConfig = {
   readonly logLevel: LogLevel;
   readonly healthPort: number;
   readonly metricsPort: number;
+  readonly security: ServingSecurity;
 };
 
 /** Printed by `--help`. */
@@ -19,12 +21,12 @@ export const usage = `Usage: node controller/main.js [--help]
 The Cryopod controller: turns DynamoCheckpoints, SnapshotJobs and PodSnapshots into work orders for nodes, and decides how they end.
 
 Environment:
-  POD_NAME               name in events and in the leader election (default: the host name)
-  POD_NAMESPACE          namespace of its Lease and of the agents' heartbeats (default: ${systemNamespace})
-  CRYOPOD_LOG_LEVEL      ${logLevels.join(', ')} (default: info)
-  CRYOPOD_HEALTH_PORT    /healthz and /readyz (default: 8081; 0: any free port)
-  CRYOPOD_METRICS_PORT   /metrics (default: 8080; 0: any free port)
-  KUBECONFIG             where no service account is mounted
+  POD_NAME                   name in events and in the leader election (default: the host name)
+  POD_NAMESPACE              namespace of its Lease and of the agents' heartbeats (default: ${systemNamespace})
+  CRYOPOD_LOG_LEVEL          ${logLevels.join(', ')} (default: info)
+  CRYOPOD_HEALTH_PORT        /healthz and /readyz (default: 8081; 0: any free port)
+  CRYOPOD_METRICS_PORT       /metrics (default: 8080; 0: any free port)
+${servingUsage}  KUBECONFIG                 where no service account is mounted
 `;
 
 function port(text: string | undefined, name: string, fallback: number): number {
@@ -53,5 +55,6 @@ export function controllerConfig(
     logLevel: level,
     healthPort: port(environment.CRYOPOD_HEALTH_PORT, 'CRYOPOD_HEALTH_PORT', 8081),
     metricsPort: port(environment.CRYOPOD_METRICS_PORT, 'CRYOPOD_METRICS_PORT', 8080),
+    security: servingSecurity(environment),
   };
 }

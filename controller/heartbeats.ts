@@ -3,6 +3,7 @@ import { agentLeaseName, systemNamespace } from '../core/api/names.ts';
 import { parseLease } from '../core/api/workload.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Kube, ObjectKey } from '../runtime/kube-port.ts';
+import { AgentBeats, stampOf } from './agent-beats.ts';
 import { read, readRaw } from './read.ts';
 
 /** What is known of the agent of a node. */
@@ -26,6 +27,8 @@ const longestCountedGapMilliseconds = 15_000;
 /** After this long nobody was asking; what was counted before says nothing about now. */
 const forgottenAfterMilliseconds = 60_000;
 const askForNodeAfterMilliseconds = 60_000;
+/** A beat that the watch showed this recently speaks for itself: agents beat every 10 s. */
+const heardMilliseconds = 15_000;
 
 /** How much of the time since the last answer counts as silence. */
 export function countedSilence(gapMilliseconds: number): number {
@@ -33,30 +36,49 @@ export function countedSilence(gapMilliseconds: number): number {
 }
 
 /**
- * Watches the heartbeat Leases of nodes with orders in flight. The lease's own times are only compared for equality: no clock of a node
- * is trusted. A Lease that is absent is one that never beats.
+ * How long the agents of nodes with orders in flight have been silent. Those that the watch hears cost no request. Of the others the API server
+ * is asked: only its answers let an agent age, so a watch that has died is not taken for a silence. The lease's own times are only compared
+ * for equality: no clock of a node is trusted. A Lease that is absent is one that never beats.
  */
 export class Heartbeats {
   readonly #kube: Kube;
   readonly #clock: Clock;
   readonly #namespace: string;
+  readonly #beats: Pick<AgentBeats, 'beatOf'>;
   readonly #nodes = new Map<string, Memory>();
 
-  constructor(kube: Kube, clock: Clock, namespace: string = systemNamespace) {
+  constructor(
+    kube: Kube,
+    clock: Clock,
+    namespace: string = systemNamespace,
+    beats: Pick<AgentBeats, 'beatOf'> = new AgentBeats(clock),
+  ) {
     this.#kube = kube;
     this.#clock = clock;
     this.#namespace = namespace;
+    this.#beats = beats;
   }
 
   /** Fails when the API server does not answer; such a time counts for nobody's silence. */
   async look(nodeName: string, signal: AbortSignal): Promise<Heartbeat> {
-    const memory = await this.#remembered(nodeName, signal);
+    const memory = this.#heard(nodeName) ?? (await this.#remembered(nodeName, signal));
     const { silentMilliseconds } = memory;
     const node: ObjectKey = { kind: kinds.node, namespace: '', name: nodeName };
     const nodeGone =
       silentMilliseconds >= askForNodeAfterMilliseconds &&
       (await readRaw(this.#kube, node, signal)) === undefined;
     return { silentMilliseconds, nodeGone };
+  }
+
+  #heard(nodeName: string): Memory | undefined {
+    const beat = this.#beats.beatOf(nodeName);
+    if (beat === undefined) return undefined;
+    const now = this.#clock.monotonicMilliseconds();
+    const silentMilliseconds = now - beat.atMonotonicMilliseconds;
+    if (silentMilliseconds >= heardMilliseconds) return undefined;
+    const memory = { stamp: beat.stamp, silentMilliseconds, checkedAt: now };
+    this.#nodes.set(nodeName, memory);
+    return memory;
   }
 
   async #remembered(nodeName: string, signal: AbortSignal): Promise<Memory> {
@@ -81,7 +103,6 @@ export class Heartbeats {
     const name = agentLeaseName(nodeName);
     const key: ObjectKey = { kind: kinds.lease, namespace: this.#namespace, name };
     const lease = await read(this.#kube, key, parseLease, signal);
-    if (lease === undefined || !lease.spec.holderIdentity) return '';
-    return `${lease.metadata.uid} ${lease.spec.holderIdentity} ${lease.spec.renewTime}`;
+    return lease === undefined ? '' : stampOf(lease);
   }
 }

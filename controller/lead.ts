@@ -1,4 +1,5 @@
 import type { Metadata } from '../core/api/metadata.ts';
+import { apiVersion } from '../core/api/names.ts';
 import { sleep } from '../core/clock.ts';
 import { type Failure, isFailure } from '../core/failure.ts';
 import type { EventRecorder } from '../runtime/events.ts';
@@ -12,10 +13,12 @@ import { contentReconcile } from './content/reconcile.ts';
 import { FirstSeen } from './first-seen.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { type CourseDeps, followCourses } from './metrics/course.ts';
+import { InvariantWatch } from './metrics/invariants.ts';
 import { OwnWrites } from './own-writes.ts';
 import { SnapshotMemory } from './snapshot/memory.ts';
 import { snapshotReconcile } from './snapshot/reconcile.ts';
 import { snapshotJobReconcile } from './snapshot-job/reconcile.ts';
+import { removeStaleHeartbeats } from './stale-heartbeats.ts';
 
 /** What leading needs from the process. */
 export type LeadDeps = CacheDeps & {
@@ -43,7 +46,9 @@ function reconciles(deps: LeadDeps): Reconciles {
     ownCheckpoints: new OwnWrites(caches.checkpoints),
     ownSnapshotJobs: new OwnWrites(caches.snapshotJobs),
     ownSnapshots: new OwnWrites(caches.snapshots),
-    heartbeats: new Heartbeats(kube, clock, deps.namespace),
+    beats: caches.heartbeats.beats,
+    heartbeats: new Heartbeats(kube, clock, deps.namespace, caches.heartbeats.beats),
+    namespace: deps.namespace,
     memory: new SnapshotMemory(clock),
     readySince: new FirstSeen(clock),
     completedSince: new FirstSeen(clock),
@@ -81,6 +86,7 @@ export function leadership(deps: LeadDeps): Leadership {
     return made;
   };
   const courses = followCourses(deps);
+  const invariants = watchInvariants(deps);
   const work = reconciles({ ...deps, kube: courses.kube });
   const checkpoint = start('checkpoint', work.checkpoint);
   const snapshot = start('snapshot', work.snapshot);
@@ -95,10 +101,12 @@ export function leadership(deps: LeadDeps): Leadership {
       },
       snapshot: (key) => {
         courses.changed.snapshot(key);
+        invariants.snapshot(key, deps.caches.snapshots.get(key));
         snapshot.add(key);
       },
       content: (key) => {
         courses.changed.content(key);
+        invariants.content(key, deps.caches.contents.get(key));
         content.add(key);
       },
       snapshotJob: (key) => {
@@ -107,7 +115,7 @@ export function leadership(deps: LeadDeps): Leadership {
       },
     },
     run: async (signal) => {
-      const stopped = resync(deps, queues, signal);
+      const stopped = resync(deps, queues, invariants, signal);
       try {
         await Promise.race([stopped, fenced.promise]);
       } finally {
@@ -121,20 +129,43 @@ export function leadership(deps: LeadDeps): Leadership {
   };
 }
 
+/** Never more than a word about it: a controller that ends for a broken invariant helps nobody. */
+function watchInvariants({ clock, events, kube, log, metrics }: LeadDeps): InvariantWatch {
+  const serverMilliseconds = (): number =>
+    serverNow(kube, clock.monotonicMilliseconds()) ?? clock.wallMilliseconds();
+  return new InvariantWatch(serverMilliseconds, ({ invariant, kind, message, metadata }) => {
+    const { name, namespace = '', uid } = metadata;
+    metrics.invariantViolated(invariant);
+    log.error({ invariant, kind, namespace, name, uid, message }, 'an invariant is broken');
+    events.record({
+      regarding: { kind, apiVersion, namespace, name, uid },
+      ...{ type: 'Warning', reason: 'InvariantViolated', action: 'Look' },
+      note: `${invariant}: ${message}`,
+    });
+  });
+}
+
 const keysOf = (objects: readonly { readonly metadata: Metadata }[]): readonly string[] =>
   objects.map(({ metadata }) => cacheKey(metadata.namespace ?? '', metadata.name));
 
 /** Adds every key there is, now and again and again until the signal aborts. */
 async function resync(
-  { caches, clock, random }: LeadDeps,
+  deps: LeadDeps,
   queues: Readonly<Record<keyof Wake, Reconciler>>,
+  invariants: InvariantWatch,
   signal: AbortSignal,
 ): Promise<void> {
+  const { caches, clock, random } = deps;
   while (!signal.aborted) {
     for (const key of keysOf(caches.checkpoints.list())) queues.checkpoint.add(key);
     for (const key of keysOf(caches.snapshotJobs.list())) queues.snapshotJob.add(key);
-    for (const key of keysOf(caches.snapshots.list())) queues.snapshot.add(key);
+    for (const key of keysOf(caches.snapshots.list())) {
+      queues.snapshot.add(key);
+      invariants.snapshot(key, caches.snapshots.get(key));
+    }
     for (const key of keysOf(caches.contents.list())) queues.content.add(key);
+    const { beats } = caches.heartbeats;
+    await removeStaleHeartbeats({ ...deps, beats, contents: caches.contents }, signal);
     // Rejects only when the signal aborts, which ends the loop.
     await sleep(clock, resyncMilliseconds * (0.9 + 0.2 * random()), signal).catch(() => {});
   }

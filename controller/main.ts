@@ -3,13 +3,14 @@ import { controllerLeaseName } from '../core/api/names.ts';
 import { systemClock } from '../core/clock.ts';
 import { createEventRecorder } from '../runtime/events.ts';
 import type { HeldLease } from '../runtime/held-lease.ts';
-import { type RunningHttpServer, serveHttp } from '../runtime/http-server.ts';
+import type { Health } from '../runtime/http-server.ts';
 import { connectKube } from '../runtime/kube.ts';
 import { leaderLeaseTiming } from '../runtime/lease-attempt.ts';
 import { runLeaderElected } from '../runtime/lease-lock.ts';
 import { createLog, type Log } from '../runtime/log.ts';
-import { createMetrics, type Metrics } from '../runtime/metrics.ts';
+import { createMetrics } from '../runtime/metrics.ts';
 import { runProgram, stopSignal } from '../runtime/process.ts';
+import { servePages } from '../runtime/serving.ts';
 import { type ControllerCaches, controllerCaches, type Wake } from './caches.ts';
 import { type ControllerConfig, controllerConfig, usage } from './config.ts';
 import { leadership } from './lead.ts';
@@ -26,12 +27,8 @@ const nobody: Wake = {
   snapshotJob: () => {},
 };
 
-/** Serves the probes and the metrics. A replica that stands by is ready too: it could lead at once. */
-async function serve(
-  config: ControllerConfig,
-  metrics: Metrics,
-  caches: ControllerCaches,
-): Promise<readonly RunningHttpServer[]> {
+/** Whether the first lists are there. A replica that stands by is ready too: it could lead at once. */
+function readinessOf(caches: ControllerCaches): () => Health {
   let synced = false;
   void Promise.all(Object.values(caches).map((cache) => cache.synced)).then(
     () => {
@@ -39,19 +36,7 @@ async function serve(
     },
     () => {},
   );
-  const health = await serveHttp({
-    host: '',
-    port: config.healthPort,
-    alive: () => ({ ok: true }),
-    ready: () =>
-      synced ? { ok: true } : { ok: false, why: 'the first lists are not complete yet' },
-  });
-  const numbers = await serveHttp({
-    host: '',
-    port: config.metricsPort,
-    metrics: metrics.registry,
-  });
-  return [health, numbers];
+  return () => (synced ? { ok: true } : { ok: false, why: 'the first lists are not complete yet' });
 }
 
 /** The controller: connects, fills its caches, waits for its turn to lead, leads until it is stopped or loses the lease. */
@@ -75,17 +60,21 @@ async function control(config: ControllerConfig, log: Log, stop: AbortSignal): P
   });
   // Only who leads acts on changes; the caches are kept by every replica, so that taking over is quick.
   let wake = nobody;
-  const caches = controllerCaches(deps, {
+  const wakes: Wake = {
     checkpoint: (key) => wake.checkpoint(key),
     snapshot: (key) => wake.snapshot(key),
     content: (key) => wake.content(key),
     snapshotJob: (key) => wake.snapshotJob(key),
-  });
+  };
+  const caches = controllerCaches(deps, wakes, config.namespace);
   gaugeObjects(metrics.registry, caches);
   const objects = objectMetrics(metrics.registry);
   const ended = new AbortController();
   const reflecting = Object.values(caches).map((cache) => cache.run(ended.signal));
-  const servers = await serve(config, metrics, caches);
+  const { security, healthPort, metricsPort } = config;
+  const pages = { alive: () => ({ ok: true }) as const, ready: readinessOf(caches) };
+  const serving = { security, healthPort, metricsPort, ...pages, metrics: metrics.registry };
+  const servers = await servePages(deps, serving);
   log.info({ server: kube.server, ports: servers.map(({ port }) => port) }, 'started');
   let held: HeldLease | undefined;
   metrics.watchLease(controllerLeaseName, () => held);

@@ -42,9 +42,16 @@ export const leaderLeaseTiming: LeaseTiming = {
   retryMilliseconds: 2_000,
 };
 
+/** What a lease wears beside its spec; written with every write, so that an older lease gets it too. */
+export type LeaseMarks = {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+};
+
 export type LeaseRequest = {
   readonly namespace: string;
   readonly name: string;
+  readonly marks?: LeaseMarks;
   /** Unique for each start of a process (pod name and a random suffix): a restarted container is a new holder. */
   readonly holder: string;
   readonly timing: LeaseTiming;
@@ -111,7 +118,8 @@ export async function writeLease(
   signal: AbortSignal,
 ): Promise<LeaseRecord> {
   const limit = callLimitMilliseconds(request.timing);
-  const metadata = { uid: read.uid, resourceVersion: read.resourceVersion };
+  const { marks } = request;
+  const metadata = { uid: read.uid, resourceVersion: read.resourceVersion, ...marks };
   const patch = { type: 'merge', body: { metadata, spec } } as const;
   const write = (within: AbortSignal): Promise<RawObject> =>
     deps.kube.patch(leaseKey(request), '', patch, within);
@@ -123,7 +131,7 @@ async function createLease(
   request: LeaseRequest,
   signal: AbortSignal,
 ): Promise<LeaseRecord> {
-  const { name, namespace, holder, ownerReference } = request;
+  const { name, namespace, holder, marks, ownerReference } = request;
   const owners = ownerReference === undefined ? {} : { ownerReferences: [ownerReference] };
   const spec = takenSpec({
     holder,
@@ -134,7 +142,7 @@ async function createLease(
   const body = {
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
-    metadata: { name, namespace, ...owners },
+    metadata: { name, namespace, ...marks, ...owners },
     spec,
   };
   const limit = callLimitMilliseconds(request.timing);

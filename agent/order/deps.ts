@@ -42,11 +42,15 @@ export type Standing = { readonly published: Published; readonly freezeMilliseco
 
 /** Artifacts of the store, as the order needs them. Errors as the store's. */
 export interface Artifacts {
+  /** As `spec.source.artifact.store` of a content says it. */
+  readonly storeName: string;
   /** Rejects with StorageError when nothing could be written now; changes nothing. */
   checkWritable(signal: AbortSignal): Promise<void>;
   publish(request: PublishRequest, signal: AbortSignal): Promise<Published>;
   /** What stands under the key: an artifact; 'damaged' when its publisher died before all of it was seen to be there; undefined for nothing. */
   find(key: ReferenceKey, signal: AbortSignal): Promise<Standing | 'damaged' | undefined>;
+  /** Gives an artifact of the store a reference under the key. `ArtifactLost` (gone) and `ArtifactCorrupt` (terminal) where there is none, or none that is whole. */
+  adopt(digest: string, key: ReferenceKey, signal: AbortSignal): Promise<Published>;
   /** Takes back the reference, if there is one, and frees what nothing else names; also what a publish from the staging directory stored. */
   discard(
     key: ReferenceKey,

@@ -3,6 +3,7 @@ import { againAfter, done, type Next } from '../../runtime/reconciler.ts';
 import { decide } from './decide.ts';
 import { perform } from './effects.ts';
 import { observe } from './observe.ts';
+import { reconcileProvided } from './provided.ts';
 import type { OrderState } from './state.ts';
 
 /** Rounds one reconcile may take at once; more than any order needs, so reaching it means that two rules disagree. */
@@ -48,6 +49,11 @@ async function reconcileOne(
   contentName: string,
   signal: AbortSignal,
 ): Promise<number | undefined> {
+  const content = state.deps.cache.content(contentName);
+  if (content?.metadata.uid === uid && content.spec.source.artifact !== undefined) {
+    await reconcileProvided(state.deps, content, signal);
+    return undefined;
+  }
   for (let round = 0; round < maximumRounds; round += 1) {
     const observed = await observe(state, uid, contentName, signal);
     const record = state.book.record(uid, contentName);

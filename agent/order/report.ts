@@ -34,7 +34,8 @@ const keyOf = (content: Named): ObjectKey => ({
   name: content.metadata.name,
 });
 
-const parsed = (raw: RawObject): PodSnapshotContent => {
+/** A work order from the server, parsed; one that does not parse is no order of ours. */
+export const parsedContent = (raw: RawObject): PodSnapshotContent => {
   const result = parsePodSnapshotContent(raw);
   if (result.ok) return result.value;
   throw new Failure('terminal', 'UnreadableContent', `the work order: ${result.message}`);
@@ -46,7 +47,7 @@ export async function readContent(
   content: Named,
   signal: AbortSignal,
 ): Promise<PodSnapshotContent> {
-  const fresh = parsed(await deps.kube.get(keyOf(content), signal));
+  const fresh = parsedContent(await deps.kube.get(keyOf(content), signal));
   if (fresh.metadata.uid === content.metadata.uid) return fresh;
   throw new Failure('conflict', 'ContentReplaced', `${content.metadata.name} was recreated`);
 }
@@ -68,7 +69,9 @@ async function write(
     record.written = fresh;
     return undefined;
   }
-  const next = parsed(await patchStatus(deps.kube, keyOf(content), fresh.metadata, status, signal));
+  const next = parsedContent(
+    await patchStatus(deps.kube, keyOf(content), fresh.metadata, status, signal),
+  );
   record.written = next;
   record.reportedAtMonotonic = deps.clock.monotonicMilliseconds();
   return next;

@@ -1,9 +1,12 @@
+import { Failure } from '../../core/failure.ts';
+import { adoptArtifact } from '../artifact/adopt.ts';
 import type { ArtifactFacts } from '../artifact/config.ts';
 import { abandonPublish, deleteArtifact } from '../artifact/delete.ts';
 import { type Pace, pacedStore } from '../artifact/paced-store.ts';
 import { publishArtifact } from '../artifact/publish.ts';
 import type { PublishedArtifact } from '../artifact/published.ts';
 import { findPublished, readArtifact } from '../artifact/read.ts';
+import { isDigest } from '../store/digest.ts';
 import type { SnapshotStore } from '../store/store.ts';
 import type { Artifacts, PublishRequest } from './deps.ts';
 import type { Published } from './facts.ts';
@@ -30,6 +33,11 @@ export function storeArtifacts(
     store: store.traits.name,
   });
   return {
+    storeName: store.traits.name,
+    adopt: async (digest, key, signal) => {
+      if (isDigest(digest)) return published(await adoptArtifact(store, digest, key, signal));
+      throw new Failure('terminal', 'ArtifactLost', `${digest} is no digest of an artifact`);
+    },
     checkWritable: (signal) => store.checkWritable(signal),
     publish: async (request, signal) => {
       const { dump, stagingDirectory, key, fence, beforeReference, onProgress } = request;

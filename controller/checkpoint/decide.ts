@@ -1,6 +1,7 @@
-import { findCondition, isTrue } from '../../core/api/conditions.ts';
+import { findCondition, isTrue, type Progressing, progressOf } from '../../core/api/conditions.ts';
 import type { CheckpointPhase } from '../../core/api/dynamo-checkpoint.ts';
 import { checkpointJobName } from '../../core/api/names.ts';
+import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import { type FailureReason, isFailureReason } from '../../core/api/reasons.ts';
 import { isJobOver, type Job, trueJobCondition } from '../../core/api/workload.ts';
 import type { Decision } from '../../core/decision.ts';
@@ -14,6 +15,9 @@ const nothing: Decision<CheckpointAction> = { actions: [] };
 const jobGraceMilliseconds = 10_000;
 /** An object of a former incarnation is collected by the cluster within seconds. */
 const leavingRecheckMilliseconds = 1_000;
+const quotaRecheckMilliseconds = 15_000;
+/** A capture that takes no longer than this is not followed step by step: it costs no write. */
+const lastingMilliseconds = 10_000;
 
 /** Failures that a fresh Job can mend; the others would only repeat themselves. */
 const worthRetrying: ReadonlySet<string> = new Set<FailureReason>([
@@ -73,13 +77,18 @@ function endAttempt(
 const deleteJobs = (jobs: readonly Job[]): readonly CheckpointAction[] =>
   jobs.map(({ metadata }) => ({ do: 'deleteJob', name: metadata.name, uid: metadata.uid }));
 
+function awaitThat(
+  progressing: Progressing,
+  againAfterMilliseconds: number,
+): Decision<CheckpointAction> {
+  const report = { to: 'Waiting', ...progressing } as const;
+  return { actions: [{ do: 'report', report }], againAfterMilliseconds };
+}
+
 /** Waits for the cluster to collect an object whose name we need. */
 function awaitLeaving(name: string): Decision<CheckpointAction> {
   const message = `Waits for ${name} of an earlier checkpoint to go.`;
-  return {
-    actions: [{ do: 'report', report: { to: 'Waiting', message } }],
-    againAfterMilliseconds: leavingRecheckMilliseconds,
-  };
+  return awaitThat({ reason: 'WaitingForPredecessor', message }, leavingRecheckMilliseconds);
 }
 
 function pending(observed: ObservedCheckpoint): Decision<CheckpointAction> {
@@ -94,6 +103,10 @@ function pending(observed: ObservedCheckpoint): Decision<CheckpointAction> {
   if (!shaped.ok) return fail(shaped.reason, shaped.message);
   if (rejection !== undefined) {
     return fail('JobRejected', `The API server refused Job ${jobName}: ${rejection}`);
+  }
+  if (observed.quota !== undefined) {
+    const message = `The API server does not take Job ${jobName} yet: ${observed.quota}`;
+    return awaitThat({ reason: 'WaitingForQuota', message }, quotaRecheckMilliseconds);
   }
   if (job.state === 'foreign') {
     return job.leaving
@@ -221,14 +234,40 @@ function creating(observed: ObservedCheckpoint): Decision<CheckpointAction> {
   // Adopted after a crash between the create and the record of it.
   return observed.checkpoint.status.podSnapshotName === undefined
     ? { actions: [capturing(observed, snapshot.object.metadata.name)] }
-    : nothing;
+    : follow(observed, snapshot.object);
+}
+
+/** Says what the snapshot waits for, once that lasts. */
+function follow(
+  { snapshotAgeMilliseconds }: ObservedCheckpoint,
+  { status }: PodSnapshot,
+): Decision<CheckpointAction> {
+  const left = lastingMilliseconds - snapshotAgeMilliseconds;
+  if (left > 0) return { actions: [], againAfterMilliseconds: left };
+  const progressing = progressOf(status.conditions);
+  if (progressing === undefined) return nothing;
+  return { actions: [{ do: 'report', report: { to: 'Following', ...progressing } }] };
 }
 
 /** With a TTL the Job is the cluster's to collect. */
 const keepsJobs = (observed: ObservedCheckpoint): boolean =>
   observed.checkpoint.spec.job.ttlSecondsAfterFinished !== undefined;
 
+/** Ready is left for one reason alone: what it stands for was found damaged, or is gone. */
+function lossOf({ checkpoint, snapshot }: ObservedCheckpoint) {
+  const name = checkpoint.status.podSnapshotName ?? '';
+  if (snapshot.state === 'missing') {
+    return fail('SnapshotDeleted', `PodSnapshot ${name} was deleted, and its bytes with it.`);
+  }
+  if (snapshot.state !== 'ours') return undefined;
+  const failed = findCondition(snapshot.object.status.conditions, 'Failed');
+  if (failed?.status !== 'True' || !isFailureReason(failed.reason)) return undefined;
+  return fail(failed.reason, `PodSnapshot ${name}: ${failed.message}`);
+}
+
 function ready(observed: ObservedCheckpoint): Decision<CheckpointAction> {
+  const lost = lossOf(observed);
+  if (lost !== undefined) return lost;
   const { leftoverJobs, sinceReadyMilliseconds } = observed;
   if (keepsJobs(observed) || leftoverJobs.length === 0) return nothing;
   const left = jobGraceMilliseconds - sinceReadyMilliseconds;
@@ -242,7 +281,7 @@ function failed(observed: ObservedCheckpoint): Decision<CheckpointAction> {
   return keepsJobs(observed) ? nothing : { actions: deleteJobs(observed.leftoverJobs) };
 }
 
-/** One rule for each phase. Ready and Failed are ends: their rules only clear away the Jobs. */
+/** One rule for each phase. Ready and Failed are ends: what is left to do is to clear away the Jobs. */
 export const rules = {
   Pending: pending,
   Creating: creating,

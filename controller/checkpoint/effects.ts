@@ -32,7 +32,8 @@ type Effect<K extends CheckpointAction['do']> = (
 const createJob: Effect<'createJob'> = async (targets, _action, observed, signal) => {
   if (!observed.shaped.ok) throw new Failure('terminal', 'Unshaped', observed.shaped.message);
   const created = await createSourceJob(targets.kube, observed.shaped.job, signal);
-  return created.ok ? undefined : { rejection: created.message };
+  if (created.made === 'yes') return undefined;
+  return created.made === 'never' ? { rejection: created.message } : { quota: created.message };
 };
 
 const deleteJob: Effect<'deleteJob'> = async (targets, action, observed, signal) => {

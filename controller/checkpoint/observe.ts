@@ -12,7 +12,7 @@ import type { OwnWrites } from '../own-writes.ts';
 import { isOwnedBy } from '../ownership.ts';
 import { parsedOrRetry, read } from '../read.ts';
 import { podOfJob } from '../source-job/pod-of-job.ts';
-import { foreignSighting, type Sighting } from '../source-job/sighting.ts';
+import { ageOf, foreignSighting, type Sighting } from '../source-job/sighting.ts';
 import { type CheckpointIDs, checkpointIDs } from './identity-hash.ts';
 import type { ObservedCheckpoint } from './observed.ts';
 import { shapeJob } from './shape-job.ts';
@@ -27,6 +27,8 @@ export type CheckpointSources = {
   readonly snapshots: ObjectReader<PodSnapshot, 'owner'>;
   /** Since when checkpoints are Ready, by key. */
   readonly readySince: FirstSeen;
+  /** The API server's time in milliseconds since the epoch. */
+  readonly serverMilliseconds: () => number;
 };
 
 /** The value of the index `id`. */
@@ -69,11 +71,15 @@ export async function observeCheckpoint(
     shaped: shapeJob(checkpoint, ids.checkpointID, attempt),
     leftoverJobs: leftoverJobs(sources, checkpoint, jobName),
     sinceReadyMilliseconds: sources.readySince.since(key, phase === 'Ready'),
-    rejection: undefined,
+    ...{ rejection: undefined, quota: undefined, snapshotAgeMilliseconds: 0 },
   };
   const unread = { state: 'unread' } as const;
-  if (base.deleting || phase === 'Ready' || phase === 'Failed') {
+  if (base.deleting || phase === 'Failed') {
     return Object.freeze({ ...base, job: unread, snapshot: unread, pod: undefined });
+  }
+  if (phase === 'Ready') {
+    const snapshot = await sightCaptured(sources, checkpoint, signal);
+    return Object.freeze({ ...base, job: unread, snapshot, pod: undefined });
   }
   if (phase === 'Pending') {
     const job = await sightJob(sources, checkpoint, jobName, true, signal);
@@ -83,7 +89,28 @@ export async function observeCheckpoint(
   const pod = job.state === 'ours' ? podOfJob(sources.pods, job.object) : undefined;
   const wanted = { name: base.snapshotName, job, pod };
   const snapshot = await sightSnapshot(sources, checkpoint, wanted, signal);
-  return Object.freeze({ ...base, job, snapshot, pod });
+  const snapshotAgeMilliseconds = ageOf(snapshot, sources.serverMilliseconds());
+  return Object.freeze({ ...base, job, snapshot, pod, snapshotAgeMilliseconds });
+}
+
+/** The snapshot that a Ready checkpoint stands for. That it is gone is the API server's word. */
+async function sightCaptured(
+  sources: CheckpointSources,
+  checkpoint: DynamoCheckpoint,
+  signal: AbortSignal,
+): Promise<Sighting<PodSnapshot>> {
+  const { uid, namespace = '' } = checkpoint.metadata;
+  const name = checkpoint.status.podSnapshotName;
+  if (name === undefined) return { state: 'unread' };
+  const isIt = ({ metadata }: PodSnapshot): boolean =>
+    metadata.name === name && isOwnedBy(metadata, uid);
+  const cached = sources.snapshots.byIndex('owner', uid).find(isIt);
+  if (cached !== undefined) return { state: 'ours', object: cached };
+  const key = { kind: kinds.podSnapshot, namespace, name };
+  const found = await read(sources.kube, key, parsePodSnapshot, signal);
+  return found !== undefined && isIt(found)
+    ? { state: 'ours', object: found }
+    : { state: 'missing' };
 }
 
 function olderTwin(

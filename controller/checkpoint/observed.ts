@@ -1,3 +1,4 @@
+import type { Progressing } from '../../core/api/conditions.ts';
 import type { CheckpointPhase, DynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { Reason } from '../../core/api/reasons.ts';
@@ -27,15 +28,20 @@ export type ObservedCheckpoint = {
   readonly leftoverJobs: readonly Job[];
   /** Since this process first saw the phase Ready; 0 where it is not. */
   readonly sinceReadyMilliseconds: number;
-  /** What the API server said when it refused the Job. */
+  /** What the API server said when it refused the Job for good, and when it did so for a quota. */
   readonly rejection: string | undefined;
+  readonly quota: string | undefined;
+  /** Since the creation of the snapshot, by the API server's clock; 0 without one of ours. */
+  readonly snapshotAgeMilliseconds: number;
 };
 
 /** What a checkpoint's status becomes. */
 export type CheckpointReport =
   | { readonly to: 'Creating'; readonly jobName: string }
   | { readonly to: 'Capturing'; readonly jobName: string; readonly podSnapshotName: string }
-  | { readonly to: 'Waiting'; readonly message: string }
+  | ({ readonly to: 'Waiting' } & Progressing)
+  /** What the snapshot says about a capture that lasts. */
+  | ({ readonly to: 'Following' } & Progressing)
   | {
       readonly to: 'Retry';
       readonly jobName: string;

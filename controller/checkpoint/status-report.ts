@@ -60,8 +60,18 @@ function ended(
 function changes(checkpoint: DynamoCheckpoint, report: CheckpointReport, now: string): Changes {
   const pending: readonly [string, 'False', string, string] = ['Ready', 'False', 'Pending', ''];
   if (report.to === 'Waiting') {
-    const { phase = 'Pending', conditions } = checkpoint.status;
-    return { phase, message: report.message, conditions };
+    const { message, reason } = report;
+    const conditions = conditionsOf(
+      checkpoint,
+      [pending, ['Progressing', 'True', reason, message]],
+      now,
+    );
+    return { phase: checkpoint.status.phase ?? 'Pending', message, conditions };
+  }
+  if (report.to === 'Following') {
+    const { phase = 'Creating', message = '' } = checkpoint.status;
+    const wanted = ['Progressing', 'True', report.reason, report.message] as const;
+    return { phase, message, conditions: conditionsOf(checkpoint, [wanted], now) };
   }
   if (report.to === 'Creating') {
     const message = `Job ${report.jobName} runs the source pod.`;
@@ -88,7 +98,15 @@ function changes(checkpoint: DynamoCheckpoint, report: CheckpointReport, now: st
   }
   if (report.to === 'Retry') {
     const { jobName, message, reason } = report;
-    const conditions = conditionsOf(checkpoint, [['JobCreated', 'False', reason, message]], now);
+    const conditions = conditionsOf(
+      checkpoint,
+      [
+        pending,
+        ['Progressing', 'True', 'WaitingForSchedule', message],
+        ['JobCreated', 'False', reason, message],
+      ],
+      now,
+    );
     return { phase: 'Pending', message, conditions, jobName, podSnapshotName: null };
   }
   if (report.to === 'Ready') {

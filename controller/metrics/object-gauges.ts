@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import { findCondition, isTrue } from '../../core/api/conditions.ts';
+import { type Conditions, progressOf } from '../../core/api/conditions.ts';
 import { checkpointPhases, type DynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
@@ -34,11 +34,11 @@ function tally<T>(
   return counts;
 }
 
-/** The one thing that an open snapshot or its order waits for or is at. */
-const progressOf = ({ status }: PodSnapshot): string | undefined =>
-  isTrue(status.conditions, 'Progressing')
-    ? findCondition(status.conditions, 'Progressing')?.reason
-    : undefined;
+type Progressive = { readonly status: { readonly conditions: Conditions } };
+
+/** The one thing that an object waits for, or is at. */
+const progressReasonOf = ({ status }: Progressive): string | undefined =>
+  progressOf(status.conditions)?.reason;
 
 const stageOf = ({ status }: PodSnapshot | PodSnapshotContent): string => status.stage ?? 'Pending';
 
@@ -63,14 +63,19 @@ export function gaugeObjects(registry: Registry, caches: CountedCaches): void {
     },
   });
   const progressing: Gauge = new Gauge({
-    name: 'cryopod_snapshots_progressing',
-    help: 'Open snapshots by the reason of Progressing: what they wait for, or where they are.',
-    labelNames: ['reason'],
+    name: 'cryopod_objects_progressing',
+    help: 'Open objects by kind and reason of Progressing: what they wait for, or where they are.',
+    labelNames: ['kind', 'reason'],
     registers,
     collect: () => {
       progressing.reset();
-      const counts = tally(progressReasons, caches.snapshots.list(), progressOf);
-      for (const [reason, count] of counts) progressing.set({ reason }, count);
+      const set = (kind: string, open: readonly Progressive[]): void => {
+        const counts = tally(progressReasons, open, progressReasonOf);
+        for (const [reason, count] of counts) progressing.set({ kind, reason }, count);
+      };
+      set('DynamoCheckpoint', caches.checkpoints.list());
+      set('SnapshotJob', caches.snapshotJobs.list());
+      set('PodSnapshot', caches.snapshots.list());
     },
   });
 }

@@ -1,9 +1,14 @@
-import { findCondition, isTrue } from '../../core/api/conditions.ts';
+import { findCondition, isTrue, type Progressing, progressOf } from '../../core/api/conditions.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { FailureReason } from '../../core/api/reasons.ts';
 import { isJobOver, trueJobCondition } from '../../core/api/workload.ts';
 import type { Decision } from '../../core/decision.ts';
-import type { ObservedSnapshotJob, SnapshotJobAction, SnapshotJobPhase } from './observed.ts';
+import type {
+  ObservedSnapshotJob,
+  SnapshotJobAction,
+  SnapshotJobPhase,
+  SnapshotJobReport,
+} from './observed.ts';
 
 type Rule = (observed: ObservedSnapshotJob) => Decision<SnapshotJobAction>;
 type Verdict = { readonly reason: FailureReason; readonly message: string };
@@ -14,6 +19,9 @@ const nothing: Decision<SnapshotJobAction> = { actions: [] };
 const jobGraceMilliseconds = 10_000;
 /** For what the cluster does within seconds: collect an object of a former incarnation, say how a Job ended. */
 const recheckMilliseconds = 1_000;
+const quotaRecheckMilliseconds = 15_000;
+/** A capture that takes no longer than this is not followed step by step: it costs no write. */
+const lastingMilliseconds = 10_000;
 /** The Job says why its pod ended only after the agent saw it end; longer than this a snapshot's own reason is not kept back. */
 const jobVerdictGraceMilliseconds = 30_000;
 /** Longest time between two looks at a Job that has no pod, or runs: a backstop for lost events. */
@@ -29,13 +37,20 @@ const fail = ({ reason, message }: Verdict): Decision<SnapshotJobAction> => ({
   ],
 });
 
-/** Waits for the cluster to collect an object whose name we need. */
-const awaitLeaving = (name: string): Decision<SnapshotJobAction> => ({
-  actions: [
-    { do: 'report', report: { to: 'Waiting', message: `Waits for an earlier ${name} to go.` } },
-  ],
-  againAfterMilliseconds: recheckMilliseconds,
+const awaitThat = (
+  progressing: Progressing,
+  againAfterMilliseconds: number,
+): Decision<SnapshotJobAction> => ({
+  actions: [{ do: 'report', report: { to: 'Waiting', ...progressing } }],
+  againAfterMilliseconds,
 });
+
+/** Waits for the cluster to collect an object whose name we need. */
+const awaitLeaving = (name: string): Decision<SnapshotJobAction> =>
+  awaitThat(
+    { reason: 'WaitingForPredecessor', message: `Waits for an earlier ${name} to go.` },
+    recheckMilliseconds,
+  );
 
 /** A snapshot of our name that is not ours: it outlived an earlier SnapshotJob, or somebody else made it. */
 function nameTaken({ snapshot }: ObservedSnapshotJob): Decision<SnapshotJobAction> | undefined {
@@ -54,6 +69,10 @@ function fresh(observed: ObservedSnapshotJob): Decision<SnapshotJobAction> {
   if (rejection !== undefined) {
     const message = `The API server refused Job ${name}: ${rejection}`;
     return fail({ reason: 'InvalidSpec', message });
+  }
+  if (observed.quota !== undefined) {
+    const message = `The API server does not take Job ${name} yet: ${observed.quota}`;
+    return awaitThat({ reason: 'WaitingForQuota', message }, quotaRecheckMilliseconds);
   }
   if (job.state === 'foreign') {
     if (job.leaving) return awaitLeaving(`Job ${name}`);
@@ -110,12 +129,25 @@ const capturing = (snapshot: PodSnapshot): SnapshotJobAction => ({
   },
 });
 
-/** Nothing to do now but to look at the source's readiness, and to come back at the deadline at the latest. */
-function goingOn({ job, leftMilliseconds = 0 }: ObservedSnapshotJob): Decision<SnapshotJobAction> {
+/** What there is to say about a source that goes on: that its pod is Ready, or what its capture waits for, once that lasts. */
+function saying(observed: ObservedSnapshotJob): SnapshotJobReport | undefined {
+  const { job, snapshot, snapshotAgeMilliseconds, snapshotJob } = observed;
   const isReady = job.state === 'ours' && (job.object.status.ready ?? 0) > 0;
+  if (isReady && !isTrue(snapshotJob.status.conditions, 'Running')) return { to: 'Running' };
+  if (snapshot.state !== 'ours' || snapshotAgeMilliseconds < lastingMilliseconds) return undefined;
+  const progressing = progressOf(snapshot.object.status.conditions);
+  return progressing === undefined ? undefined : { to: 'Following', ...progressing };
+}
+
+/** Nothing to do now but to say how it goes, and to come back at the deadline at the latest. */
+function goingOn(observed: ObservedSnapshotJob): Decision<SnapshotJobAction> {
+  const { leftMilliseconds = 0, snapshot, snapshotAgeMilliseconds } = observed;
+  const report = saying(observed);
+  const young = lastingMilliseconds - snapshotAgeMilliseconds;
+  const left = snapshot.state === 'ours' && young > 0 ? young : leftMilliseconds;
   return {
-    actions: isReady ? [{ do: 'report', report: { to: 'Running' } }] : [],
-    againAfterMilliseconds: Math.min(Math.max(leftMilliseconds, 1_000), backstopMilliseconds),
+    actions: report === undefined ? [] : [{ do: 'report', report }],
+    againAfterMilliseconds: Math.min(Math.max(left, 1_000), backstopMilliseconds),
   };
 }
 

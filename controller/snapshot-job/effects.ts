@@ -35,9 +35,8 @@ type Effect<K extends SnapshotJobAction['do']> = (
 const createJob: Effect<'createJob'> = async (targets, _action, observed, signal) => {
   if (!observed.shaped.ok) throw new Failure('terminal', 'Unshaped', observed.shaped.message);
   const created = await createSourceJob(targets.kube, observed.shaped.job, signal);
-  return created.ok
-    ? { job: { state: 'ours', object: created.job } }
-    : { rejection: created.message };
+  if (created.made === 'yes') return { job: { state: 'ours', object: created.job } };
+  return created.made === 'never' ? { rejection: created.message } : { quota: created.message };
 };
 
 const createSnapshot: Effect<'createSnapshot'> = async (targets, action, observed, signal) => {

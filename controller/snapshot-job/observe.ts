@@ -11,7 +11,7 @@ import type { OwnWrites } from '../own-writes.ts';
 import { isOwnedBy } from '../ownership.ts';
 import { read } from '../read.ts';
 import { podOfJob } from '../source-job/pod-of-job.ts';
-import { foreignSighting, type Sighting } from '../source-job/sighting.ts';
+import { ageOf, foreignSighting, type Sighting } from '../source-job/sighting.ts';
 import type { ObservedSnapshotJob, SnapshotJobPhase } from './observed.ts';
 import { shapeSnapshotJob } from './shape-job.ts';
 import { isSnapshotOfJob } from './snapshot-object.ts';
@@ -61,7 +61,7 @@ export async function observeSnapshotJob(
     ...{ phase, deleting, snapshotJob, sinceCompletedMilliseconds },
     shaped: shapeSnapshotJob(snapshotJob),
     sinceSnapshotFailedMilliseconds: 0,
-    rejection: undefined,
+    ...{ rejection: undefined, quota: undefined, snapshotAgeMilliseconds: 0 },
   };
   if (phase !== 'Capturing') sources.snapshotFailedSince.since(key, false);
   const unread = { state: 'unread' } as const;
@@ -82,8 +82,9 @@ export async function observeSnapshotJob(
   const hasFailed =
     snapshot.state === 'ours' && isTrue(snapshot.object.status.conditions, 'Failed');
   const sinceSnapshotFailedMilliseconds = sources.snapshotFailedSince.since(key, hasFailed);
+  const snapshotAgeMilliseconds = ageOf(snapshot, sources.serverMilliseconds());
   const seen = { job, pod, leftMilliseconds, snapshot, sinceSnapshotFailedMilliseconds };
-  return Object.freeze({ ...base, ...seen });
+  return Object.freeze({ ...base, ...seen, snapshotAgeMilliseconds });
 }
 
 function isOurs(snapshotJob: SnapshotJob, { metadata }: Job): boolean {

@@ -1,3 +1,4 @@
+import type { Progressing } from '../../core/api/conditions.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { FailureReason, Reason } from '../../core/api/reasons.ts';
 import type { SnapshotJob } from '../../core/api/snapshot-job.ts';
@@ -27,13 +28,18 @@ export type ObservedSnapshotJob = {
   readonly sinceCompletedMilliseconds: number;
   /** Since this process first saw the snapshot Failed; 0 where it is not. */
   readonly sinceSnapshotFailedMilliseconds: number;
-  /** What the API server said when it refused the Job. */
+  /** What the API server said when it refused the Job for good, and when it did so for a quota. */
   readonly rejection: string | undefined;
+  readonly quota: string | undefined;
+  /** Since the creation of the snapshot, by the API server's clock; 0 without one of ours. */
+  readonly snapshotAgeMilliseconds: number;
 };
 
 /** What the status of a SnapshotJob becomes. */
 export type SnapshotJobReport =
-  | { readonly to: 'Waiting'; readonly message: string }
+  | ({ readonly to: 'Waiting' } & Progressing)
+  /** What the snapshot says about a capture that lasts. */
+  | ({ readonly to: 'Following' } & Progressing)
   | { readonly to: 'Started'; readonly jobUID: string }
   | { readonly to: 'Capturing'; readonly snapshot: PodSnapshot }
   | { readonly to: 'Running' }

@@ -1,4 +1,4 @@
-import { type Conditions, findCondition, withCondition } from '../../core/api/conditions.ts';
+import { type Conditions, withCondition } from '../../core/api/conditions.ts';
 import type { SnapshotJob } from '../../core/api/snapshot-job.ts';
 import type { RawObject } from '../../runtime/kube-port.ts';
 import type { SnapshotJobReport } from './observed.ts';
@@ -19,20 +19,29 @@ function conditionsOf({ metadata, status }: SnapshotJob, wanted: readonly Wanted
 }
 
 const started = 'The Job is made; its pod is not Ready yet.';
+const pending: Wanted = ['Ready', 'False', 'Pending', 'Not captured yet.'];
 
 function changes(snapshotJob: SnapshotJob, report: SnapshotJobReport, now: string): RawObject {
   if (report.to === 'Waiting') {
-    return {
-      conditions: conditionsOf(
-        snapshotJob,
-        [['Running', 'False', 'PodPending', report.message]],
-        now,
-      ),
-    };
+    const { message, reason } = report;
+    const wanted: readonly Wanted[] = [
+      ['Running', 'False', 'PodPending', message],
+      pending,
+      ['Progressing', 'True', reason, message],
+    ];
+    return { conditions: conditionsOf(snapshotJob, wanted, now) };
   }
   if (report.to === 'Started') {
-    const wanted: Wanted = ['Running', 'False', 'PodPending', started];
-    return { sourceJobUID: report.jobUID, conditions: conditionsOf(snapshotJob, [wanted], now) };
+    const wanted: readonly Wanted[] = [
+      ['Running', 'False', 'PodPending', started],
+      pending,
+      ['Progressing', 'True', 'WaitingForSchedule', 'The Job is made and has no pod yet.'],
+    ];
+    return { sourceJobUID: report.jobUID, conditions: conditionsOf(snapshotJob, wanted, now) };
+  }
+  if (report.to === 'Following') {
+    const wanted: Wanted = ['Progressing', 'True', report.reason, report.message];
+    return { conditions: conditionsOf(snapshotJob, [wanted], now) };
   }
   if (report.to === 'Running') {
     // Never back to False before the end: a probe that runs into the freeze says nothing about the source.
@@ -45,10 +54,13 @@ function changes(snapshotJob: SnapshotJob, report: SnapshotJobReport, now: strin
   if (report.to === 'Capturing') {
     const { name, uid } = report.snapshot.metadata;
     const message = `PodSnapshot ${name} captures the pod of the Job.`;
-    const wanted: Wanted = ['Captured', 'False', 'CaptureInProgress', message];
+    const wanted: readonly Wanted[] = [
+      ['Captured', 'False', 'CaptureInProgress', message],
+      ['Progressing', 'True', 'WaitingForPodReady', message],
+    ];
     return {
       ...{ podSnapshotName: name, podSnapshotUID: uid },
-      conditions: conditionsOf(snapshotJob, [wanted], now),
+      conditions: conditionsOf(snapshotJob, wanted, now),
     };
   }
   if (report.to === 'Completed') {
@@ -59,6 +71,8 @@ function changes(snapshotJob: SnapshotJob, report: SnapshotJobReport, now: strin
       ['Captured', 'True', reason, message],
       ['Failed', 'False', reason, ''],
       ['Completed', 'True', reason, message],
+      ['Progressing', 'False', 'Captured', ''],
+      ['Ready', 'True', 'Captured', message],
     ];
     return {
       startedAt: snapshotJob.status.startedAt ?? report.snapshot.status.startedAt ?? now,
@@ -72,16 +86,10 @@ function changes(snapshotJob: SnapshotJob, report: SnapshotJobReport, now: strin
     ['Captured', 'False', reason, message],
     ['Completed', 'False', reason, message],
     ['Failed', 'True', reason, message],
+    ['Progressing', 'False', reason, ''],
+    ['Ready', 'False', reason, message],
   ];
   return { completedAt: now, conditions: conditionsOf(snapshotJob, wanted, now) };
-}
-
-/** What a report of a source that runs already says again is not written. */
-function saysSo(snapshotJob: SnapshotJob, report: SnapshotJobReport): boolean {
-  return (
-    report.to === 'Running' &&
-    findCondition(snapshotJob.status.conditions, 'Running')?.status === 'True'
-  );
 }
 
 const same = (left: unknown, right: unknown): boolean =>
@@ -93,7 +101,6 @@ export function statusPatch(
   report: SnapshotJobReport,
   now: string,
 ): RawObject | undefined {
-  if (saysSo(snapshotJob, report)) return undefined;
   const wanted: RawObject = {
     ...changes(snapshotJob, report, now),
     observedGeneration: snapshotJob.metadata.generation,

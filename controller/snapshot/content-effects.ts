@@ -1,10 +1,13 @@
+import { isTrue } from '../../core/api/conditions.ts';
 import { kinds } from '../../core/api/kinds.ts';
-import { annotations, apiVersion } from '../../core/api/names.ts';
+import { apiVersion } from '../../core/api/names.ts';
 import {
   type PodSnapshotContent,
   parsePodSnapshotContent,
 } from '../../core/api/pod-snapshot-content.ts';
+import { isFailure } from '../../core/failure.ts';
 import type { ObjectKey } from '../../runtime/kube-port.ts';
+import { markReleased } from '../content/release.ts';
 import { parsedOrRetry } from '../read.ts';
 import { contentObject } from './content-object.ts';
 import type { Effect } from './effect.ts';
@@ -28,8 +31,13 @@ function foundContent(observed: ObservedSnapshot, content: PodSnapshotContent) {
 export const createContent: Effect<'createContent'> = async (targets, action, observed, signal) => {
   const object = contentObject(observed.snapshot, action.pod, action.raw);
   const kind = kinds.podSnapshotContent;
-  const raw = await targets.kube.create(kind, object, { dryRun: false }, signal);
-  return foundContent(observed, parsedOrRetry(parsePodSnapshotContent(raw)));
+  try {
+    const raw = await targets.kube.create(kind, object, { dryRun: false }, signal);
+    return foundContent(observed, parsedOrRetry(parsePodSnapshotContent(raw)));
+  } catch (error) {
+    if (!isFailure(error, 'terminal')) throw error;
+    return { rejection: error.message };
+  }
 };
 
 /** See SnapshotAction. */
@@ -82,14 +90,32 @@ export const deleteContent: Effect<'deleteContent'> = async (
 /** See SnapshotAction. */
 export const releaseContent: Effect<'releaseContent'> = async (
   targets,
-  action,
+  { content },
+  { snapshot },
+  signal,
+) => {
+  if (isTrue(content.status.conditions, 'Released')) return undefined;
+  const { name, namespace = '' } = snapshot.metadata;
+  const message = `PodSnapshot ${namespace}/${name} was deleted; the bytes are kept (deletionPolicy Retain).`;
+  await markReleased(targets, content, { status: 'True', reason: 'Released', message }, signal);
+  return undefined;
+};
+
+/** See SnapshotAction. */
+export const claimContent: Effect<'claimContent'> = async (
+  targets,
+  { content },
   observed,
   signal,
 ) => {
-  const { name, uid, annotations: existing } = action.content.metadata;
-  const released = observed.snapshot.metadata.uid;
-  if (existing[annotations.released] === released) return undefined;
-  const body = { metadata: { uid, annotations: { [annotations.released]: released } } };
-  await targets.kube.patch(contentKey(name), '', { type: 'merge', body }, signal);
-  return undefined;
+  const { uid: snapshotUID } = observed.snapshot.metadata;
+  // First: from the claim on nobody may give it to another snapshot.
+  const bound = { status: 'False', reason: 'Bound', message: '' } as const;
+  const { metadata } = isTrue(content.status.conditions, 'Released')
+    ? await markReleased(targets, content, bound, signal)
+    : content;
+  const { name, resourceVersion } = metadata;
+  const body = { metadata: { resourceVersion }, spec: { snapshotRef: { uid: snapshotUID } } };
+  const raw = await targets.kube.patch(contentKey(name), '', { type: 'merge', body }, signal);
+  return foundContent(observed, parsedOrRetry(parsePodSnapshotContent(raw)));
 };

@@ -20,6 +20,10 @@ export const act = (...actions: readonly SnapshotAction[]): Decision<SnapshotAct
 export const fail = (reason: FailureReason, message: string): Decision<SnapshotAction> =>
   act({ do: 'fail', reason, message });
 
+/** Bound to what an administrator provided: nothing is captured, nothing can be cancelled. */
+export const isProvided = ({ snapshot }: ObservedSnapshot): boolean =>
+  snapshot.spec.source.contentName !== undefined;
+
 /** Milliseconds until the deadline, by the API server's clock; 0 or less when it has passed. */
 export const deadlineLeft = ({ snapshot, ageMilliseconds }: ObservedSnapshot): number =>
   snapshot.spec.deadlineSeconds * 1000 - ageMilliseconds;

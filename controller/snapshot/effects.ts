@@ -1,6 +1,7 @@
 import type { Finding } from '../loop.ts';
 import {
   cancelContent,
+  claimContent,
   createContent,
   deleteContent,
   failContent,
@@ -8,7 +9,15 @@ import {
 } from './content-effects.ts';
 import type { SnapshotTargets } from './effect.ts';
 import type { ObservedSnapshot, SnapshotAction } from './observed.ts';
-import { addFinalizer, bind, fail, mirror, removeFinalizer, wait } from './snapshot-effects.ts';
+import {
+  addFinalizer,
+  bind,
+  explain,
+  fail,
+  mirror,
+  removeFinalizer,
+  wait,
+} from './snapshot-effects.ts';
 
 /** Performs one action of a snapshot. */
 export function performSnapshotAction(
@@ -24,6 +33,10 @@ export function performSnapshotAction(
       return createContent(targets, action, observed, signal);
     case 'bind':
       return bind(targets, action, observed, signal);
+    case 'claimContent':
+      return claimContent(targets, action, observed, signal);
+    case 'explain':
+      return explain(targets, action, observed, signal);
     case 'wait':
       return wait(targets, action, observed, signal);
     case 'mirror':

@@ -1,5 +1,5 @@
 import { kinds } from '../../core/api/kinds.ts';
-import { contentName } from '../../core/api/names.ts';
+import { contentName, labels } from '../../core/api/names.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import {
   type PodSnapshotContent,
@@ -21,7 +21,7 @@ import type {
   PodSighting,
   SnapshotPhase,
 } from './observed.ts';
-import { isBackLinked, outcomeOf, phaseOf } from './outcome.ts';
+import { outcomeOf, phaseOf, tieOf } from './outcome.ts';
 
 /** What the observation of snapshots reads. */
 export type SnapshotSources = {
@@ -57,12 +57,14 @@ export async function observeSnapshot(
     phase,
     snapshot,
     ageMilliseconds: age(sources, snapshot.metadata.creationTimestamp),
+    deletingMilliseconds: age(sources, snapshot.metadata.deletionTimestamp ?? ''),
     pod,
     content,
     agent: phase === 'Bound' ? await sightAgent(sources, content, signal) : undefined,
     news: newsOf(snapshot, content),
     sinceWriteMilliseconds: sources.memory.sinceWrite(key),
     sinceCancelMilliseconds: sources.memory.sinceCancel(key, cancelled),
+    rejection: undefined,
   });
 }
 
@@ -84,22 +86,23 @@ export function sighted(
   content: PodSnapshotContent,
   fresh: boolean,
 ): ContentSighting & { readonly state: 'found' } {
+  const tie = tieOf(content, snapshot);
   return {
     state: 'found',
     content,
-    ours: isBackLinked(content, snapshot),
+    ours: tie !== 'none',
+    claimed: tie === 'claimed',
     fresh,
     outcome: outcomeOf(content.status.conditions),
   };
 }
 
 /** The name of a snapshot's content; while unbound the one it would get, so that a crash before the bind leaves no orphan. */
-function nameOf(snapshot: PodSnapshot, phase: SnapshotPhase): string | undefined {
+function nameOf(snapshot: PodSnapshot): string | undefined {
   const { boundSnapshotContentName } = snapshot.status;
   if (boundSnapshotContentName !== undefined) return boundSnapshotContentName;
   const { source } = snapshot.spec;
-  if (source.podRef !== undefined) return contentName(snapshot.metadata.uid);
-  return phase === 'Deleting' ? undefined : source.contentName;
+  return source.podRef === undefined ? source.contentName : contentName(snapshot.metadata.uid);
 }
 
 async function sightContent(
@@ -109,11 +112,12 @@ async function sightContent(
   signal: AbortSignal,
 ): Promise<ContentSighting> {
   if (phase === 'Failed') return { state: 'unread' };
-  const name = nameOf(snapshot, phase);
+  const name = nameOf(snapshot);
   if (name === undefined) return { state: 'missing', name: '' };
   const cached = sources.contents.get(name);
   // A verdict, a delete and a first sight must not rest on a cache that lags behind.
-  const mayUseCache = phase === 'Bound' || phase === 'Captured';
+  const mayUseCache =
+    (phase === 'Bound' || phase === 'Captured') && !isPressed(sources, snapshot, phase);
   if (mayUseCache && cached !== undefined) {
     const sighting = sighted(snapshot, cached, false);
     if (sighting.outcome !== 'open' || !cached.spec.cancel) return sighting;
@@ -121,6 +125,16 @@ async function sightContent(
   const key = { kind: kinds.podSnapshotContent, namespace: '', name };
   const content = await read(sources.kube, key, parsePodSnapshotContent, signal);
   return content === undefined ? { state: 'missing', name } : sighted(snapshot, content, true);
+}
+
+/** A verdict on a provided content is near. No cancel of the content comes before it, so the look must tell whether Ready came first. */
+function isPressed(
+  sources: SnapshotSources,
+  { metadata, spec }: PodSnapshot,
+  phase: SnapshotPhase,
+): boolean {
+  if (phase !== 'Bound' || spec.source.contentName === undefined) return false;
+  return spec.cancel || age(sources, metadata.creationTimestamp) >= spec.deadlineSeconds * 1000;
 }
 
 async function sightPod(
@@ -148,8 +162,8 @@ async function sightAgent(
   signal: AbortSignal,
 ): Promise<AgentSighting | undefined> {
   if (content.state !== 'found' || content.outcome !== 'open') return undefined;
-  const { nodeName } = content.content.spec.source;
-  const young =
-    age(sources, content.content.metadata.creationTimestamp) < heartbeatAfterMilliseconds;
+  const { metadata, spec } = content.content;
+  const nodeName = metadata.labels[labels.node] ?? spec.source.nodeName;
+  const young = age(sources, metadata.creationTimestamp) < heartbeatAfterMilliseconds;
   return nodeName === undefined || young ? undefined : sources.heartbeats.look(nodeName, signal);
 }

@@ -19,8 +19,8 @@ export type PodSighting =
 export type Outcome = 'open' | 'ready' | 'failed';
 
 /**
- * `missing` is the API server's own word. `ours`: the back-link names this incarnation of the snapshot. `fresh`: read past the cache, so a
- * Ready that lost against nothing is not overlooked.
+ * `missing` is the API server's own word. `ours`: the back-link names this incarnation of the snapshot, or offers itself to it; `claimed`: the
+ * former. `fresh`: read past the cache, so a Ready that lost against nothing is not overlooked.
  */
 export type ContentSighting =
   | { readonly state: 'unread' }
@@ -29,6 +29,7 @@ export type ContentSighting =
       readonly state: 'found';
       readonly content: PodSnapshotContent;
       readonly ours: boolean;
+      readonly claimed: boolean;
       readonly fresh: boolean;
       readonly outcome: Outcome;
     };
@@ -47,6 +48,8 @@ export type ObservedSnapshot = {
   readonly snapshot: PodSnapshot;
   /** Since creation, by the API server's clock. */
   readonly ageMilliseconds: number;
+  /** Since its deletion was asked for, by the API server's clock; 0 where it was not. */
+  readonly deletingMilliseconds: number;
   readonly pod: PodSighting;
   readonly content: ContentSighting;
   /** Undefined where nobody needs to know: no order in flight, or one that is only seconds old. */
@@ -57,6 +60,8 @@ export type ObservedSnapshot = {
   readonly sinceWriteMilliseconds: number;
   /** Since this process first saw the order cancelled; 0 where it is not. */
   readonly sinceCancelMilliseconds: number;
+  /** What the API server said when it refused the content. */
+  readonly rejection: string | undefined;
 };
 
 /** An event on the snapshot. */
@@ -71,7 +76,17 @@ export type SnapshotAction =
   | { readonly do: 'addFinalizer' }
   | { readonly do: 'createContent'; readonly raw: RawObject; readonly pod: Pod }
   | { readonly do: 'bind'; readonly contentName: string; readonly nodeName: string | undefined }
-  | { readonly do: 'wait'; readonly reason: ProgressReason; readonly message: string }
+  /** Enters the snapshot's UID into a content that was offered to it. */
+  | { readonly do: 'claimContent'; readonly content: PodSnapshotContent }
+  /** An event only where somebody has to do something about it. */
+  | {
+      readonly do: 'wait';
+      readonly reason: ProgressReason;
+      readonly message: string;
+      readonly warn?: true;
+    }
+  /** Says in Progressing alone what is waited for: the rest of the status may say an end already. */
+  | { readonly do: 'explain'; readonly reason: ProgressReason; readonly message: string }
   /** Copies the content's status; a `reason` replaces the content's own where the controller knows better why it ended. */
   | {
       readonly do: 'mirror';

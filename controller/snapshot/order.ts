@@ -1,4 +1,5 @@
 import { findCondition } from '../../core/api/conditions.ts';
+import { labels } from '../../core/api/names.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import type { FailureReason } from '../../core/api/reasons.ts';
 import { type Decision, sourceSentence } from '../../core/decision.ts';
@@ -7,6 +8,7 @@ import {
   deadlineLeft,
   type Found,
   fail,
+  isProvided,
   mirrorIntervalMilliseconds,
   nothing,
 } from './deciding.ts';
@@ -58,12 +60,18 @@ function verdictOf(observed: ObservedSnapshot, { content }: Found): Verdict | un
       message: `Not captured within ${deadlineSeconds} s. ${source}`,
     };
   }
-  const silent = silence(content, observed.agent);
+  // An artifact that exists already can wait for an agent until the deadline.
+  const silent = isProvided(observed) ? undefined : silence(content, observed.agent);
   if (silent !== undefined) return silent;
   return content.spec.cancel
     ? { reason: 'Cancelled', message: `The order was cancelled. ${source}` }
     : undefined;
 }
+
+const later = (againAfterMilliseconds: number): Decision<SnapshotAction> => ({
+  actions: [],
+  againAfterMilliseconds,
+});
 
 /** An order in flight, or at its end. */
 export function bound(observed: ObservedSnapshot): Decision<SnapshotAction> {
@@ -71,7 +79,13 @@ export function bound(observed: ObservedSnapshot): Decision<SnapshotAction> {
   if (content.state !== 'found' || !content.ours) return lost(observed);
   if (content.outcome !== 'open') return mirrorEnd(observed, content);
   const verdict = verdictOf(observed, content);
-  if (verdict === undefined) return follow(observed, content);
+  if (verdict === undefined) {
+    return isProvided(observed) ? awaitProvided(observed, content) : follow(observed, content);
+  }
+  // Nothing runs that would have to be stopped, and the content is not ours to spoil. Ready wins by the uncached look alone.
+  if (isProvided(observed)) {
+    return content.fresh ? fail(verdict.reason, verdict.message) : later(1_000);
+  }
   // Asked first and read back: an agent's Ready that came before wins, one that comes after is refused.
   if (!content.content.spec.cancel || !content.fresh) {
     return act({ do: 'cancelContent', content: content.content });
@@ -120,25 +134,53 @@ function conclude(
       left > 0 ? left : heartbeatIntervalMilliseconds,
       heartbeatIntervalMilliseconds,
     );
-    return { actions: [], againAfterMilliseconds };
+    const message = `Waits for the agent of node ${content.spec.source.nodeName ?? ''} to stop the capture: ${verdict.reason}.`;
+    return { ...act({ do: 'explain', reason: 'Cancelling', message }), againAfterMilliseconds };
   }
   return fail(verdict.reason, verdict.message);
 }
 
 /** An order under way: shows its news, asks after its agent, comes back for the deadline. */
-function follow(observed: ObservedSnapshot, { content }: Found): Decision<SnapshotAction> {
-  const again = Math.max(1, Math.min(heartbeatIntervalMilliseconds, deadlineLeft(observed)));
-  if (observed.news === 'none') {
-    const silent = observed.agent?.silentMilliseconds ?? 0;
-    if (!isUntouched(content) || silent < waitingForAgentMilliseconds) {
-      return { actions: [], againAfterMilliseconds: again };
-    }
-    const message = `No agent has answered on node ${content.spec.source.nodeName ?? ''} yet.`;
-    return {
-      ...act({ do: 'wait', reason: 'WaitingForAgent', message }),
-      againAfterMilliseconds: again,
-    };
+function follow(observed: ObservedSnapshot, found: Found): Decision<SnapshotAction> {
+  const again = lookAgain(observed);
+  if (observed.news !== 'none') return showNews(observed, found);
+  const { content } = found;
+  const silent = observed.agent?.silentMilliseconds ?? 0;
+  if (!isUntouched(content) || silent < waitingForAgentMilliseconds) {
+    return { actions: [], againAfterMilliseconds: again };
   }
+  const message = `No agent has answered on node ${content.spec.source.nodeName ?? ''} yet.`;
+  return {
+    ...act({ do: 'wait', reason: 'WaitingForAgent', message }),
+    againAfterMilliseconds: again,
+  };
+}
+
+/** An artifact that exists already is Ready once an agent has seen it whole in its store. */
+function awaitProvided(observed: ObservedSnapshot, found: Found): Decision<SnapshotAction> {
+  if (observed.news !== 'none') return showNews(observed, found);
+  const againAfterMilliseconds = lookAgain(observed);
+  const { metadata, spec } = found.content;
+  const node = metadata.labels[labels.node];
+  const silent = observed.agent?.silentMilliseconds ?? 0;
+  const isWaiting =
+    isUntouched(found.content) && observed.sinceWriteMilliseconds >= mirrorIntervalMilliseconds;
+  if (!isWaiting || (node !== undefined && silent < waitingForAgentMilliseconds)) {
+    return { actions: [], againAfterMilliseconds };
+  }
+  const message =
+    node === undefined
+      ? `No agent is known to serve store ${spec.source.artifact?.store ?? ''}; of a store that is not shared, spec.source.nodeName names the node.`
+      : `No agent has answered on node ${node} yet.`;
+  return { ...act({ do: 'wait', reason: 'WaitingForAgent', message }), againAfterMilliseconds };
+}
+
+const lookAgain = (observed: ObservedSnapshot): number =>
+  Math.max(1, Math.min(heartbeatIntervalMilliseconds, deadlineLeft(observed)));
+
+/** What the content says now, not more often than people can read. */
+function showNews(observed: ObservedSnapshot, { content }: Found): Decision<SnapshotAction> {
+  const again = lookAgain(observed);
   const pause = mirrorIntervalMilliseconds - observed.sinceWriteMilliseconds;
   if (pause > 0) return { actions: [], againAfterMilliseconds: Math.min(pause, again) };
   return { ...act({ do: 'mirror', content }), againAfterMilliseconds: again };

@@ -22,10 +22,16 @@ export function phaseOf({ metadata, status }: PodSnapshot): SnapshotPhase {
   return phaseByOutcome[outcome];
 }
 
-/** The back-link of a content names this incarnation of the snapshot; an administrator's content may leave the UID open. */
-export function isBackLinked(content: PodSnapshotContent, snapshot: PodSnapshot): boolean {
+/**
+ * How a content is tied to a snapshot. `claimed`: its back-link names this incarnation. `offered`: an administrator made or re-bound it for a
+ * snapshot of this name, which names it in turn; whoever binds it enters the UID first.
+ */
+export type Tie = 'claimed' | 'offered' | 'none';
+
+/** See Tie. */
+export function tieOf(content: PodSnapshotContent, snapshot: PodSnapshot): Tie {
   const { namespace, name, uid } = content.spec.snapshotRef;
-  if (namespace !== snapshot.metadata.namespace || name !== snapshot.metadata.name) return false;
-  if (uid === undefined) return content.spec.source.artifact !== undefined;
-  return uid === snapshot.metadata.uid;
+  if (namespace !== snapshot.metadata.namespace || name !== snapshot.metadata.name) return 'none';
+  if (uid !== undefined) return uid === snapshot.metadata.uid ? 'claimed' : 'none';
+  return snapshot.spec.source.contentName === content.metadata.name ? 'offered' : 'none';
 }

@@ -1,8 +1,14 @@
-import { readyAndFailed, timestamp, withCondition } from '../../core/api/conditions.ts';
+import {
+  type Conditions,
+  readyAndFailed,
+  timestamp,
+  withCondition,
+} from '../../core/api/conditions.ts';
 import { kinds } from '../../core/api/kinds.ts';
 import { apiVersion, finalizers } from '../../core/api/names.ts';
 import { type PodSnapshot, parsePodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
+import type { ProgressReason } from '../../core/api/reasons.ts';
 import { isFailure } from '../../core/failure.ts';
 import type { ObjectKey, RawObject } from '../../runtime/kube-port.ts';
 import { cacheKey } from '../../runtime/raw-object.ts';
@@ -95,14 +101,21 @@ export const removeFinalizer: Effect<'removeFinalizer'> = async (
 /** See SnapshotAction. */
 export const bind: Effect<'bind'> = async (targets, action, observed, signal) => {
   const { snapshot } = observed;
-  const message = `Order ${action.contentName} is with node ${action.nodeName ?? '(none)'}.`;
+  const { contentName, nodeName } = action;
+  const message =
+    nodeName === undefined
+      ? `Bound to PodSnapshotContent ${contentName}.`
+      : `Order ${contentName} is with node ${nodeName}.`;
   const generation = snapshot.metadata.generation;
   const pending = { state: 'pending', message } as const;
+  const waiting = 'Waits for the agent of the node to take the order up.';
+  const progress = { reason: 'WaitingForAgent', message: waiting } as const;
+  const conditions = withProgress(targets, snapshot, progress);
   const status = changedFields(snapshot.status, {
-    boundSnapshotContentName: action.contentName,
-    nodeName: action.nodeName,
+    boundSnapshotContentName: contentName,
+    nodeName,
     stage: 'Pending',
-    conditions: readyAndFailed(snapshot.status.conditions, pending, nowText(targets), generation),
+    conditions: readyAndFailed(conditions, pending, nowText(targets), generation),
     observedGeneration: generation,
   });
   return report(
@@ -114,22 +127,38 @@ export const bind: Effect<'bind'> = async (targets, action, observed, signal) =>
   );
 };
 
+/** The conditions with what is waited for in Progressing. */
+function withProgress(
+  targets: SnapshotTargets,
+  { metadata, status }: PodSnapshot,
+  { reason, message }: { readonly reason: ProgressReason; readonly message: string },
+): Conditions {
+  const { generation } = metadata;
+  const progressing = { type: 'Progressing', status: 'True', reason, message } as const;
+  const wanted = { ...progressing, observedGeneration: generation };
+  return withCondition(status.conditions, wanted, nowText(targets));
+}
+
 /** See SnapshotAction. */
-export const wait: Effect<'wait'> = async (targets, { reason, message }, observed, signal) => {
+export const wait: Effect<'wait'> = async (targets, action, observed, signal) => {
   const { snapshot } = observed;
-  const now = nowText(targets);
-  const generation = snapshot.metadata.generation;
-  const waiting = { type: 'Progressing', status: 'True', reason, message } as const;
-  const conditions = withCondition(
-    snapshot.status.conditions,
-    { ...waiting, observedGeneration: generation },
-    now,
-  );
+  const { generation } = snapshot.metadata;
+  const conditions = withProgress(targets, snapshot, action);
   const pending = { state: 'pending', message: 'Not captured yet.' } as const;
   const status = changedFields(snapshot.status, {
-    conditions: readyAndFailed(conditions, pending, now, generation),
+    conditions: readyAndFailed(conditions, pending, nowText(targets), generation),
     observedGeneration: generation,
   });
+  const { message, reason } = action;
+  const event = action.warn ? ({ type: 'Warning', reason, note: message } as const) : undefined;
+  return report(targets, observed, status, event, signal);
+};
+
+/** See SnapshotAction. */
+export const explain: Effect<'explain'> = async (targets, action, observed, signal) => {
+  const { snapshot } = observed;
+  const conditions = withProgress(targets, snapshot, action);
+  const status = changedFields(snapshot.status, { conditions });
   return report(targets, observed, status, undefined, signal);
 };
 

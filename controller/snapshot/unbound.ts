@@ -1,4 +1,5 @@
-import { finalizers } from '../../core/api/names.ts';
+import { finalizers, labels } from '../../core/api/names.ts';
+import type { ProgressReason } from '../../core/api/reasons.ts';
 import { type Decision, sourceSentence } from '../../core/decision.ts';
 import {
   act,
@@ -9,6 +10,9 @@ import {
   nothing,
 } from './deciding.ts';
 import type { ObservedSnapshot, SnapshotAction } from './observed.ts';
+
+/** What refuses an order (a right that is missing, a policy, a quota) is mended by people. */
+const rejectedMilliseconds = 15_000;
 
 /** Before there is an order. The UID comes first: a pod of that name that is another says nothing about the one meant. */
 export function unbound(observed: ObservedSnapshot): Decision<SnapshotAction> {
@@ -23,7 +27,7 @@ export function unbound(observed: ObservedSnapshot): Decision<SnapshotAction> {
   const { podRef, contentName } = snapshot.spec.source;
   if (podRef === undefined) {
     const message = `Waits for PodSnapshotContent ${contentName ?? ''} to be made.`;
-    return waitFor(observed, message);
+    return waitFor(observed, 'WaitingForContent', message);
   }
   return capture(observed, podRef);
 }
@@ -35,10 +39,17 @@ function bind(observed: ObservedSnapshot, found: Found): Decision<SnapshotAction
     const message = `PodSnapshotContent ${name} belongs to PodSnapshot ${ref.namespace}/${ref.name} (${ref.uid ?? 'no UID'}).`;
     return fail('ContentConflict', `${message} ${sourceSentence(undefined)}`);
   }
+  if (found.content.metadata.deletionTimestamp !== undefined) {
+    const message = `PodSnapshotContent ${name} is being deleted.`;
+    return fail('ContentLost', `${message} ${sourceSentence(undefined)}`);
+  }
+  // Also before a claim: a snapshot that it holds is this one, whatever a cache says.
   if (!observed.snapshot.metadata.finalizers.includes(finalizers.snapshot)) {
     return act({ do: 'addFinalizer' });
   }
-  const { nodeName } = found.content.spec.source;
+  if (!found.claimed) return act({ do: 'claimContent', content: found.content });
+  const { metadata, spec } = found.content;
+  const nodeName = metadata.labels[labels.node] ?? spec.source.nodeName;
   return {
     ...act({ do: 'bind', contentName: name, nodeName }),
     againAfterMilliseconds: mirrorIntervalMilliseconds,
@@ -85,7 +96,14 @@ function capture(
   if (verdict !== undefined || observed.pod.state !== 'found') return verdict ?? nothing;
   const { pod, raw } = observed.pod;
   if (pod.spec.nodeName === undefined) {
-    return waitFor(observed, `Pod ${podRef.name} has no node yet.`);
+    return waitFor(observed, 'WaitingForSchedule', `Pod ${podRef.name} has no node yet.`);
+  }
+  if (observed.rejection !== undefined) {
+    const message = `The API server refused the work order: ${observed.rejection}`;
+    return {
+      ...act({ do: 'wait', reason: 'WaitingForContent', message, warn: true }),
+      againAfterMilliseconds: Math.max(1, Math.min(rejectedMilliseconds, deadlineLeft(observed))),
+    };
   }
   // The create answers with a finding, and the next round binds.
   return observed.snapshot.metadata.finalizers.includes(finalizers.snapshot)
@@ -94,12 +112,16 @@ function capture(
 }
 
 /** Looks again more and more rarely: the pod of a checkpoint is watched, that of a user's snapshot is not. */
-function waitFor(observed: ObservedSnapshot, message: string): Decision<SnapshotAction> {
+function waitFor(
+  observed: ObservedSnapshot,
+  reason: ProgressReason,
+  message: string,
+): Decision<SnapshotAction> {
   const pause = Math.min(30_000, Math.max(1_000, observed.ageMilliseconds / 10));
   const againAfterMilliseconds = Math.max(1, Math.min(pause, deadlineLeft(observed)));
   // A pod that is placed within a second, as most are, costs no write.
   if (observed.ageMilliseconds < mirrorIntervalMilliseconds) {
     return { actions: [], againAfterMilliseconds };
   }
-  return { ...act({ do: 'wait', reason: 'WaitingForSchedule', message }), againAfterMilliseconds };
+  return { ...act({ do: 'wait', reason, message }), againAfterMilliseconds };
 }

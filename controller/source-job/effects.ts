@@ -1,29 +1,29 @@
 import { kinds } from '../../core/api/kinds.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import { type Job, parseJob } from '../../core/api/workload.ts';
-import { type Failure, isFailure } from '../../core/failure.ts';
+import { isFailure } from '../../core/failure.ts';
 import type { Kube, RawObject } from '../../runtime/kube-port.ts';
 import { parsedOrRetry } from '../read.ts';
 
-/** A quota frees up again; every other refusal of a Job stands until somebody changes what it is made of. */
-function isRejection(error: unknown): error is Failure {
-  return isFailure(error, 'terminal') && !error.message.includes('exceeded quota');
-}
+/** A Job that was made, or what the API server said when it refused it. A quota frees up again; every other refusal stands. */
+export type CreatedJob =
+  | { readonly made: 'yes'; readonly job: Job }
+  | { readonly made: 'never' | 'once the quota allows'; readonly message: string };
 
-/** The Job as it was created, or what the API server said when it refused it for good. A name that is taken throws a conflict. */
+/** Creates the Job of a source. A name that is taken throws a conflict. */
 export async function createSourceJob(
   kube: Kube,
   job: RawObject,
   signal: AbortSignal,
-): Promise<
-  { readonly ok: true; readonly job: Job } | { readonly ok: false; readonly message: string }
-> {
+): Promise<CreatedJob> {
   try {
     const raw = await kube.create(kinds.job, job, { dryRun: false }, signal);
-    return { ok: true, job: parsedOrRetry(parseJob(raw)) };
+    return { made: 'yes', job: parsedOrRetry(parseJob(raw)) };
   } catch (error) {
-    if (isRejection(error)) return { ok: false, message: error.message };
-    throw error;
+    if (!isFailure(error, 'terminal')) throw error;
+    const { message } = error;
+    const made = message.includes('exceeded quota') ? 'once the quota allows' : 'never';
+    return { made, message };
   }
 }
 

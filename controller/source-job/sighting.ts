@@ -29,3 +29,10 @@ export function foreignSighting(
   const leaving = metadata.deletionTimestamp !== undefined || orphaned;
   return { state: 'foreign', name: metadata.name, leaving };
 }
+
+/** Milliseconds since the creation of an object of ours, `now` being the API server's time; 0 without one. */
+export function ageOf(sighting: Sighting<{ readonly metadata: Metadata }>, now: number): number {
+  if (sighting.state !== 'ours') return 0;
+  const age = now - Date.parse(sighting.object.metadata.creationTimestamp);
+  return Number.isNaN(age) ? 0 : Math.max(0, age);
+}

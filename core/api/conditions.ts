@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { isProgressReason, type ProgressReason } from './reasons.ts';
 
 /** A metav1.Condition as it stands in status. */
 export const conditionSchema = z.object({
@@ -22,6 +23,16 @@ export function findCondition(conditions: Conditions, type: string): Condition |
 /** Present and True. */
 export function isTrue(conditions: Conditions, type: string): boolean {
   return findCondition(conditions, type)?.status === 'True';
+}
+
+/** What is waited for, or done, as Progressing=True says it. */
+export type Progressing = { readonly reason: ProgressReason; readonly message: string };
+
+/** Reads Progressing; undefined where it is not True, or has a word that nobody knows. */
+export function progressOf(conditions: Conditions): Progressing | undefined {
+  const found = findCondition(conditions, 'Progressing');
+  if (found?.status !== 'True' || !isProgressReason(found.reason)) return undefined;
+  return { reason: found.reason, message: found.message };
 }
 
 /** Longest message that the API server takes (metav1.Condition); a longer one would make it refuse the whole status. */

@@ -40,6 +40,20 @@ export const kinds = {
     plural: 'leases',
     namespaced: true,
   },
+  tokenReview: {
+    group: 'authentication.k8s.io',
+    version: 'v1',
+    kind: 'TokenReview',
+    plural: 'tokenreviews',
+    namespaced: false,
+  },
+  subjectAccessReview: {
+    group: 'authorization.k8s.io',
+    version: 'v1',
+    kind: 'SubjectAccessReview',
+    plural: 'subjectaccessreviews',
+    namespaced: false,
+  },
   event: {
     group: 'events.k8s.io',
     version: 'v1',

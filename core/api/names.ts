@@ -22,6 +22,8 @@ export const labels = {
   snapshotJob: 'nvidia.com/snapshot-job',
   /** UID of that SnapshotJob; on the snapshot of a DynamoCheckpoint, of the batch/v1 Job of its attempt. */
   jobUID: 'nvidia.com/snapshot-job-uid',
+  /** `true` on the heartbeat Leases of agents: one watch finds them among all Leases. */
+  heartbeat: 'nvidia.com/snapshot-agent-heartbeat',
 } as const;
 
 /** Annotation keys. */
@@ -29,7 +31,10 @@ export const annotations = {
   targetContainers: 'nvidia.com/snapshot-target-containers',
   artifactVersion: 'nvidia.com/snapshot-artifact-version',
   restoreFrom: 'nvidia.com/restore-from',
-  released: 'nvidia.com/snapshot-released',
+  /** On a heartbeat Lease: the name of the agent's store, as `spec.source.artifact.store` of a content says it. */
+  store: 'nvidia.com/snapshot-store',
+  /** On a heartbeat Lease: what agents have in common that see the same bytes; '' where the store is the node's own. */
+  sharedStore: 'nvidia.com/snapshot-shared-store',
 } as const;
 
 /** Finalizers: the controller removes both. */
@@ -75,3 +80,13 @@ export const controllerLeaseName = 'cryopod-controller';
 /** Job of a DynamoCheckpoint; attempts after the first carry a suffix. */
 export const checkpointJobName = (checkpointID: string, attempt = 0): string =>
   `checkpoint-job-${checkpointID}-${artifactVersion}${attempt > 0 ? `-r${attempt}` : ''}`;
+
+/** What a heartbeat Lease wears: by the label it is found, by the annotations it says which store its agent serves. */
+export const heartbeatMarks = (store: {
+  readonly name: string;
+  /** '' where the store is the node's own. */
+  readonly sharedID: string;
+}) => ({
+  labels: { [labels.heartbeat]: 'true' },
+  annotations: { [annotations.store]: store.name, [annotations.sharedStore]: store.sharedID },
+});

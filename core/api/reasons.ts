@@ -44,7 +44,10 @@ export type FailureReason = (typeof failureReasons)[number];
 
 /** Reasons of Progressing: the stage, or the one thing waited for. */
 export const progressReasons = [
+  'WaitingForPredecessor',
+  'WaitingForQuota',
   'WaitingForSchedule',
+  'WaitingForContent',
   'WaitingForAgent',
   'WaitingForPodReady',
   'WaitingForLease',
@@ -54,6 +57,8 @@ export const progressReasons = [
   'Freezing',
   'Publishing',
   'Finishing',
+  'Cancelling',
+  'Deleting',
 ] as const;
 /** One reason of Progressing. */
 export type ProgressReason = (typeof progressReasons)[number];
@@ -67,6 +72,8 @@ export const stateReasons = [
   'Captured',
   'ArtifactDeleted',
   'Released',
+  'Rerouted',
+  'InvariantViolated',
   'PodPending',
   'PodReady',
   'CaptureInProgress',
@@ -74,6 +81,11 @@ export const stateReasons = [
 ] as const;
 /** One reason that is neither failure nor progress. */
 export type StateReason = (typeof stateReasons)[number];
+
+/** The closed set as a type guard, for text that comes back from a cluster. */
+export function isProgressReason(text: string): text is ProgressReason {
+  return (progressReasons as readonly string[]).includes(text);
+}
 
 /** Any word that may stand in a condition's reason. */
 export type Reason = FailureReason | ProgressReason | StateReason;

@@ -5,6 +5,7 @@ import {
   captureLeaseName,
   contentName,
   controllerLeaseName,
+  finalizers,
   labels,
   sweepLeaseName,
   systemNamespace,
@@ -58,6 +59,10 @@ it('a token that is bound to a pod says which node it is for', async () => {
 describe('the status of a content', () => {
   const of = ['podsnapshotcontent', contentName('order'), '--subresource=status'];
   const body = { status: { stage: 'Gating' } };
+  const route = (name: string, node: string) =>
+    world.patch(asUser(controller), ['podsnapshotcontent', name], {
+      metadata: { labels: { [labels.node]: node } },
+    });
 
   it('is written by the agent of its node', async () => {
     await world.patch(agentA, of, body);
@@ -81,10 +86,24 @@ describe('the status of a content', () => {
     await expect(world.patch(extra('node-b'), of, body)).rejects.toThrow('belongs to node node-a');
   });
 
-  it('of an imported content is no agent’s, as it has no node', async () => {
+  it('of an imported content is no agent’s until the controller gives it to one', async () => {
     await world.create(administrator, importedContent('imported'));
     const imported = ['podsnapshotcontent', 'imported', '--subresource=status'];
     await expect(world.patch(agentA, imported, body)).rejects.toThrow('belongs to node (none)');
+    await route('imported', 'node-b');
+    await expect(world.patch(agentA, imported, body)).rejects.toThrow('belongs to node node-b');
+    await world.patch(agentB, imported, body);
+  });
+
+  it('of a deleted content is of the agent that the controller gave its bytes to, and no longer of the first', async () => {
+    const metadata = { labels: { [labels.node]: 'node-a' }, finalizers: [finalizers.content] };
+    await world.create(asUser(controller), orderObject('dying', 'node-a', metadata));
+    const dying = ['podsnapshotcontent', contentName('dying'), '--subresource=status'];
+    await route(contentName('dying'), 'node-b');
+    await expect(world.patch(agentB, dying, body)).rejects.toThrow('belongs to node node-a');
+    await world.kubectl(asUser(controller), ['delete', ...dying.slice(0, 2), '--wait=false']);
+    await world.patch(agentB, dying, body);
+    await expect(world.patch(agentA, dying, body)).rejects.toThrow('belongs to node node-b');
   });
 });
 

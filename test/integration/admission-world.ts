@@ -116,14 +116,17 @@ const tokenKubeconfig = (bed: Bed, token: string): string =>
     'current-context': 'bed',
   });
 
-/** A content for an artifact that exists already. */
-export const importedContent = (name: string, metadata: object = {}): object => ({
+/** A content for an artifact that exists already, on a node where one is named. */
+export const importedContent = (name: string, metadata: object = {}, node?: string): object => ({
   apiVersion,
   kind: 'PodSnapshotContent',
   metadata: { name, ...metadata },
   spec: {
     snapshotRef: { namespace: 'team', name: 'imported' },
-    source: { artifact: { store: 'shared', digest: `sha256:${'3b'.repeat(32)}` } },
+    source: {
+      artifact: { store: 'shared', digest: `sha256:${'3b'.repeat(32)}` },
+      ...(node === undefined ? {} : { nodeName: node }),
+    },
   },
 });
 

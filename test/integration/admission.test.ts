@@ -148,6 +148,11 @@ describe('PodSnapshotContents', () => {
     await world.kubectl(asUser('provider'), ['delete', 'podsnapshotcontent', 'provided']);
   });
 
+  it('for an artifact may say which node has it', async () => {
+    await world.create(asUser('provider'), importedContent('placed', {}, 'node-a'));
+    await world.kubectl(asUser('provider'), ['delete', 'podsnapshotcontent', 'placed']);
+  });
+
   it.each(['provider', 'keeper'])('are no way for a %s to order a capture', async (user) => {
     await expect(world.create(asUser(user), orderObject('order', 'node-a', {}))).rejects.toThrow(
       'an order to capture is given by the Cryopod controller only',
@@ -156,12 +161,9 @@ describe('PodSnapshotContents', () => {
 
   it('carry the marks of the controller from the controller only', async () => {
     const routed = importedContent('routed', { labels: { [labels.node]: 'node-a' } });
-    const released = importedContent('released', { annotations: { [annotations.released]: 'x' } });
-    for (const object of [routed, released]) {
-      await expect(world.create(asUser('keeper'), object)).rejects.toThrow(
-        'belongs to the controller',
-      );
-    }
+    await expect(world.create(asUser('keeper'), routed)).rejects.toThrow(
+      'belongs to the controller',
+    );
   });
 
   it('keep those marks, unless somebody may mend finalizers', async () => {
@@ -169,11 +171,7 @@ describe('PodSnapshotContents', () => {
     await world.create(asUser(controller), orderObject('kept', 'node-a', metadata));
     const of = ['podsnapshotcontent', contentName('kept')];
     await world.patch(asUser('provider'), of, { spec: { deletionPolicy: 'Retain' } });
-    const changes = [
-      { labels: { [labels.node]: 'node-b' } },
-      { annotations: { [annotations.released]: 'x' } },
-      { finalizers: [] },
-    ];
+    const changes = [{ labels: { [labels.node]: 'node-b' } }, { finalizers: [] }];
     for (const change of changes) {
       await expect(world.patch(asUser('provider'), of, { metadata: change })).rejects.toThrow(
         'needs the right to update podsnapshotcontents/finalizers',

@@ -40,7 +40,7 @@ export class ControllerWorld {
   }
 
   /** Starts the controller as it is deployed, but for the image. */
-  start(name: string): ControllerProcess {
+  start(name: string, environment: Readonly<Record<string, string>> = {}): ControllerProcess {
     const child = execa(process.execPath, [root('controller/main.ts')], {
       env: {
         KUBECONFIG: join(this.#directory, 'kubeconfig'),
@@ -48,6 +48,7 @@ export class ControllerWorld {
         CRYOPOD_LOG_LEVEL: 'debug',
         CRYOPOD_HEALTH_PORT: '0',
         CRYOPOD_METRICS_PORT: '0',
+        ...environment,
       },
       all: true,
       reject: false,

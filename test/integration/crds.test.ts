@@ -173,8 +173,9 @@ describe('PodSnapshotContent', () => {
     await expect(patch(content, { spec: { cancel: false } })).rejects.toThrow(
       'cancel may only change from false to true',
     );
+    const another = patch(content, { spec: { snapshotRef: { uid: 'another' } } });
+    await expect(another).rejects.toThrow('spec.snapshotRef is immutable');
     for (const spec of [
-      { snapshotRef: { uid: 'another' } },
       { source: { nodeName: 'node-b' } },
       { source: { template: { metadata: { labels: { app: 'another' } } } } },
       { source: { template: null } },
@@ -182,7 +183,7 @@ describe('PodSnapshotContent', () => {
       { freezeBudgetSeconds: 1 },
     ]) {
       await expect(patch(content, { spec })).rejects.toThrow(
-        'spec is immutable, except deletionPolicy and cancel',
+        'spec is immutable, except deletionPolicy, cancel and the snapshotRef',
       );
     }
   });

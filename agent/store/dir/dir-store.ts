@@ -15,6 +15,9 @@ import {
 import { freeBytesOf, onStorage, storageFailure } from './storage-failure.ts';
 import { storeIdentity } from './store-identity.ts';
 
+/** What contents and heartbeats call it. */
+export const storeName = 'dir';
+
 /**
  * A SnapshotStore in a directory of any file system with hard links and fsync, shared or not. The directory must exist; nothing is touched before
  * the first call, so a store that is missing or read-only fails the call and not the process.
@@ -22,7 +25,7 @@ import { storeIdentity } from './store-identity.ts';
 export function dirStore(root: string): SnapshotStore {
   const putBlob = blobWriter(root, Date.now);
   return {
-    traits: { name: 'dir', atomicRename: true, durable: true, rangeReads: true },
+    traits: { name: storeName, atomicRename: true, durable: true, rangeReads: true },
     identity: (signal) => storeIdentity(root, signal),
     putBlob: async (digest, sizeBytes, content, signal) => ({
       written: await onStorage(root, `write blob ${digest} of ${sizeBytes} bytes`, signal, () =>

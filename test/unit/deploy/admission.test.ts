@@ -72,7 +72,7 @@ describe('the admission policies', () => {
     expect(quoted(/'(nvidia\.com\/[^']+)'/g)).toEqual(
       new Set([
         ...[labels.captureEligible, labels.node, labels.owner, labels.jobUID],
-        ...[annotations.restoreFrom, annotations.released],
+        annotations.restoreFrom,
         ...[finalizers.snapshot, finalizers.content],
         'nvidia.com/Restored',
       ]),

@@ -55,8 +55,8 @@ const readOnly = ['get', 'list', 'watch'];
 describe('what the agent may do', () => {
   it('reads contents and writes nothing of them but their status', () => {
     expect(verbsOf('cryopod-agent', 'podsnapshotcontents')).toEqual(readOnly);
-    expect(verbsOf('cryopod-agent', 'podsnapshotcontents/status')).toEqual(['patch', 'update']);
-    expect(verbsOf('cryopod-agent', 'podsnapshots')).toEqual(readOnly);
+    expect(verbsOf('cryopod-agent', 'podsnapshotcontents/status')).toEqual(['patch']);
+    expect(verbsOf('cryopod-agent', 'podsnapshots')).toEqual(['get']);
     expect(verbsOf('cryopod-agent', 'dynamocheckpoints')).toEqual([]);
     expect(verbsOf('cryopod-agent', 'podsnapshotexplanations')).toEqual(['delete', ...readOnly]);
     expect(verbsOf('cryopod-agent', 'podsnapshotexplanations/status')).toEqual(['patch']);
@@ -72,7 +72,7 @@ describe('what the agent may do', () => {
   });
 
   it('never deletes a lease, and has leases in its own namespace only', () => {
-    expect(verbsOf('cryopod-agent', 'leases')).not.toContain('delete');
+    expect(verbsOf('cryopod-agent', 'leases')).toEqual(['create', 'get', 'patch']);
     const cluster = manifests.find(
       (item) => item.kind === 'ClusterRole' && item.metadata?.name === 'cryopod-agent',
     );
@@ -90,11 +90,30 @@ describe('what users may do', () => {
 describe('what the controller may do', () => {
   it('makes and removes Jobs, and only reads pods and nodes', () => {
     expect(verbsOf('cryopod-controller', 'jobs')).toEqual(
-      ['create', 'delete', 'get', 'list', 'patch', 'watch'].sort(),
+      ['create', 'delete', 'get', 'list', 'watch'].sort(),
     );
     expect(verbsOf('cryopod-controller', 'pods')).toEqual(readOnly);
-    expect(verbsOf('cryopod-controller', 'nodes')).toEqual(readOnly);
+    expect(verbsOf('cryopod-controller', 'nodes')).toEqual(['get']);
     expect(verbsOf('cryopod-controller', 'secrets')).toEqual([]);
+  });
+
+  it('is no more than what the program does: it patches and never replaces an object', () => {
+    for (const resource of ['podsnapshots', 'podsnapshotcontents']) {
+      expect(verbsOf('cryopod-controller', resource)).toEqual(
+        ['create', 'delete', 'get', 'list', 'patch', 'watch'].sort(),
+      );
+    }
+    for (const kind of [
+      'dynamocheckpoints',
+      'snapshotjobs',
+      'podsnapshots',
+      'podsnapshotcontents',
+    ]) {
+      expect(verbsOf('cryopod-controller', `${kind}/status`)).toEqual(['patch']);
+    }
+    expect(verbsOf('cryopod-controller', 'leases')).toEqual(
+      ['create', 'delete', 'get', 'list', 'patch', 'watch'].sort(),
+    );
   });
 });
 

@@ -236,3 +236,25 @@ it('keeps a heartbeat fresh and replaces the predecessor at once', async () => {
   await successor;
   expect(clock.pending).toBe(0);
 });
+
+it('a heartbeat wears its marks from the first write on, and gives them to a Lease of an older agent', async () => {
+  const stop = new AbortController();
+  const old = keepHeartbeat(deps(), request('old'), stop.signal);
+  await settle();
+  stop.abort();
+  await old;
+  const marks = { labels: { heartbeat: 'true' }, annotations: { store: 'dir', shared: '' } };
+  const again = new AbortController();
+  const beating = keepHeartbeat(deps(), { ...request('new'), marks }, again.signal);
+  await settle();
+  expect(kube.peek(key)).toMatchObject({ metadata: marks });
+  again.abort();
+  await beating;
+  await kube.delete(key, {}, never);
+  const fresh = new AbortController();
+  const first = keepHeartbeat(deps(), { ...request('new'), marks }, fresh.signal);
+  await settle();
+  expect(kube.peek(key)).toMatchObject({ metadata: marks });
+  fresh.abort();
+  await first;
+});

@@ -73,6 +73,8 @@ const observed: fc.Arbitrary<ObservedCheckpoint> = fc
     leftoverJobs: fc.constantFrom([], [jobWith(undefined)]),
     sinceReadyMilliseconds: fc.constantFrom(0, 20_000),
     rejection: fc.constantFrom(undefined, 'no such field'),
+    quota: fc.constantFrom(undefined, 'exceeded quota'),
+    snapshotAgeMilliseconds: fc.constantFrom(0, 30_000),
   })
   .map(({ backoffLimit, ttl, target, recorded, ...rest }) => {
     const limits = {
@@ -121,8 +123,17 @@ describe('the rules for a checkpoint', () => {
     always((one) => !one.deleting || decide(one).actions.length === 0);
   });
 
-  it('report nothing new about one that has ended', () => {
-    always((one) => !['Ready', 'Failed'].includes(one.phase) || reportOf(one) === undefined);
+  it('report nothing new about one that has ended, but that the snapshot of a Ready one is lost', () => {
+    always((one) => {
+      if (one.phase !== 'Ready' && one.phase !== 'Failed') return true;
+      const report = reportOf(one);
+      if (report === undefined) return true;
+      const { snapshot: seen } = one;
+      const isLost =
+        seen.state === 'missing' ||
+        (seen.state === 'ours' && seen.object.status.stage === 'Failed');
+      return one.phase === 'Ready' && report.to === 'Failed' && isLost;
+    });
   });
 
   it('let Ready win over everything that a Job may say', () => {

@@ -27,7 +27,14 @@ function seen(
     status,
   });
   if (!parsed.ok) throw new Error(parsed.message);
-  return { phase: 'Deleting', content: parsed.value, agent: undefined, ...fields };
+  const nobody = {
+    agent: undefined,
+    heir: undefined,
+    isShared: false,
+    begun: false,
+    orphaned: false,
+  };
+  return { phase: 'Deleting', content: parsed.value, node: 'node-a', ...nobody, ...fields };
 }
 
 const doing = (observed: ObservedContent): readonly string[] =>

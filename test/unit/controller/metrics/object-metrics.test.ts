@@ -52,7 +52,7 @@ describe('gauges of objects', () => {
     expect(await at('Captured')).toBe(1);
     expect(await at('Failed')).toBe(0);
     const waiting = (reason: string) =>
-      figure(registry, `cryopod_snapshots_progressing{reason="${reason}"}`);
+      figure(registry, `cryopod_objects_progressing{kind="PodSnapshot",reason="${reason}"}`);
     expect(await waiting('WaitingForPodReady')).toBe(1);
     expect(await waiting('WaitingForAgent')).toBe(0);
     await world.remove(podSnapshot, 'default', 'waiting');

@@ -55,6 +55,8 @@ describe('a controller that dies at any write of a SnapshotJob', () => {
       expect(calm).toEqual({
         conditions: [
           'Running=False/CaptureCompleted',
+          'Ready=True/Captured',
+          'Progressing=False/Captured',
           'Captured=True/CaptureCompleted',
           'Failed=False/CaptureCompleted',
           'Completed=True/CaptureCompleted',

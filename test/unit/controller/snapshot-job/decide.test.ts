@@ -80,6 +80,8 @@ const observed: fc.Arbitrary<ObservedSnapshotJob> = fc.record({
   sinceCompletedMilliseconds: fc.constantFrom(0, 20_000),
   sinceSnapshotFailedMilliseconds: fc.constantFrom(0, 40_000),
   rejection: fc.constantFrom(undefined, 'no such field'),
+  quota: fc.constantFrom(undefined, 'exceeded quota'),
+  snapshotAgeMilliseconds: fc.constantFrom(0, 30_000),
 });
 
 const always = (property: (one: ObservedSnapshotJob) => boolean): void =>

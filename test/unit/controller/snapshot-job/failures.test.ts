@@ -24,6 +24,8 @@ describe('a SnapshotJob fails', () => {
       Captured: 'False/JobFailed',
       Completed: 'False/JobFailed',
       Failed: 'True/JobFailed',
+      Ready: 'False/JobFailed',
+      Progressing: 'False/JobFailed',
     });
     expect(world.jobs.list()).toHaveLength(1);
   });

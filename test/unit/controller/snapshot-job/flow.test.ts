@@ -25,7 +25,11 @@ describe('a SnapshotJob', () => {
       spec: { backoffLimit: 0, activeDeadlineSeconds: 77 },
     });
     expect(owner?.status.sourceJobUID).toBe(world.jobs.list()[0]?.metadata.uid);
-    expect(inShort(world)).toEqual({ Running: 'False/PodPending' });
+    expect(inShort(world)).toEqual({
+      Running: 'False/PodPending',
+      Ready: 'False/Pending',
+      Progressing: 'True/WaitingForSchedule',
+    });
   });
 
   it('captures the pod in a snapshot of its name, pinned, labelled and not owned', async () => {
@@ -76,6 +80,8 @@ describe('a SnapshotJob', () => {
       Captured: 'True/CaptureCompleted',
       Completed: 'True/CaptureCompleted',
       Failed: 'False/CaptureCompleted',
+      Ready: 'True/Captured',
+      Progressing: 'False/Captured',
     });
     expect(world.snapshotJob('once')?.status.completedAt).toBeDefined();
     expect(world.jobs.list()).toHaveLength(1);

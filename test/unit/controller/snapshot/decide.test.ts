@@ -82,6 +82,8 @@ const observed: fc.Arbitrary<ObservedSnapshot> = fc
     phase: fc.constantFrom(...snapshotPhases),
     snapshot,
     ageMilliseconds: fc.constantFrom(0, 5_000, 4_000_000),
+    deletingMilliseconds: fc.constantFrom(0, 9_000),
+    rejection: fc.constantFrom(undefined, 'a quota'),
     pod,
     content: fc.option(content, { nil: undefined }),
     silentMilliseconds: fc.constantFrom(undefined, 0, 20_000, 70_000, 400_000),
@@ -173,6 +175,17 @@ describe('the rules for a snapshot', () => {
     always(
       (one) =>
         !kindsOf(one).includes('failContent') || (one.agent?.silentMilliseconds ?? 0) >= 60_000,
+    );
+  });
+
+  it('say with every failure how the source is', () => {
+    const said =
+      /The source (was|is) |The state of the source is unknown|The pod was not touched|nothing was captured|There is no pod/;
+    always((one) =>
+      decide(one).actions.every(
+        (action) =>
+          (action.do !== 'fail' && action.do !== 'failContent') || said.test(action.message),
+      ),
     );
   });
 

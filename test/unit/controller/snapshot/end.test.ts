@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { findCondition, isTrue } from '../../../../core/api/conditions.ts';
 import { kinds } from '../../../../core/api/kinds.ts';
-import { annotations } from '../../../../core/api/names.ts';
 import { agentsAct, beat, capturedStatus } from '../support/cluster.ts';
 import { change, failedReason, orderStatus, worldWithPod } from '../support/one-snapshot.ts';
 
@@ -138,13 +137,14 @@ describe('deleting a snapshot', () => {
   it('keeps the content of a captured snapshot with Retain, marked as released', async () => {
     const world = await worldWithPod({ deletionPolicy: 'Retain' });
     await world.rest();
-    const uid = world.snapshot('one')?.metadata.uid;
     await agentsAct(world);
     await world.rest();
     await world.remove(kinds.podSnapshot, 'default', 'one');
     await world.rest();
     expect(world.snapshot('one')).toBeUndefined();
-    expect(world.contentOf('one')?.metadata.annotations[annotations.released]).toBe(uid);
+    const released = findCondition(world.contentOf('one')?.status.conditions ?? [], 'Released');
+    expect(released).toMatchObject({ status: 'True', reason: 'Released' });
+    expect(isTrue(world.contentOf('one')?.status.conditions ?? [], 'Ready')).toBe(true);
   });
 
   it('finds the content of a snapshot that was not bound yet', async () => {

@@ -1,5 +1,5 @@
 import { kinds } from '../../../../core/api/kinds.ts';
-import { agentLeaseName, systemNamespace } from '../../../../core/api/names.ts';
+import { agentLeaseName, annotations, systemNamespace } from '../../../../core/api/names.ts';
 import type { RawObject } from '../../../../runtime/kube-port.ts';
 import type { World } from './world.ts';
 
@@ -96,8 +96,8 @@ export const failedStatus = (reason: string, message: string): RawObject => ({
   ],
 });
 
-/** Beats of an agent: each call changes the Lease of its node. */
-export async function beat(world: World, node: string): Promise<void> {
+/** Beats of an agent: each call changes the Lease of its node. `sharedID`: of the store that it says to have in common with others. */
+export async function beat(world: World, node: string, sharedID = ''): Promise<void> {
   const key = { kind: kinds.lease, namespace: systemNamespace, name: agentLeaseName(node) };
   const renewTime = new Date(world.clock.wallMilliseconds()).toISOString();
   const spec = { holderIdentity: `agent-${node}`, renewTime, leaseDurationSeconds: 30 };
@@ -105,7 +105,8 @@ export async function beat(world: World, node: string): Promise<void> {
     await world.kube.patch(key, '', { type: 'merge', body: { spec } }, never);
     return;
   }
-  const metadata = { name: key.name, namespace: key.namespace };
+  const marks = { [annotations.store]: 'dir', [annotations.sharedStore]: sharedID };
+  const metadata = { name: key.name, namespace: key.namespace, annotations: marks };
   await world.create(kinds.lease, { metadata, spec });
 }
 

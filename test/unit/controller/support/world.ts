@@ -1,3 +1,4 @@
+import { AgentBeats } from '../../../../controller/agent-beats.ts';
 import { checkpointReconcile } from '../../../../controller/checkpoint/reconcile.ts';
 import { contentReconcile } from '../../../../controller/content/reconcile.ts';
 import { FirstSeen } from '../../../../controller/first-seen.ts';
@@ -15,10 +16,11 @@ import { snapshotReconcile } from '../../../../controller/snapshot/reconcile.ts'
 import { snapshotJobReconcile } from '../../../../controller/snapshot-job/reconcile.ts';
 import { parseDynamoCheckpoint } from '../../../../core/api/dynamo-checkpoint.ts';
 import { type Kind, kinds } from '../../../../core/api/kinds.ts';
+import { systemNamespace } from '../../../../core/api/names.ts';
 import { parsePodSnapshot } from '../../../../core/api/pod-snapshot.ts';
 import { parsePodSnapshotContent } from '../../../../core/api/pod-snapshot-content.ts';
 import { parseSnapshotJob } from '../../../../core/api/snapshot-job.ts';
-import { parseJob, parsePod } from '../../../../core/api/workload.ts';
+import { parseJob, parseLease, parsePod } from '../../../../core/api/workload.ts';
 import { isFailure } from '../../../../core/failure.ts';
 import type { EventRecord } from '../../../../runtime/events.ts';
 import type { RawObject } from '../../../../runtime/kube-port.ts';
@@ -67,6 +69,9 @@ export class World {
   );
   readonly jobs = new KubeCache(this.kube, kinds.job, parseJob, jobIndexFunctions);
   readonly pods = new KubeCache(this.kube, kinds.pod, parsePod, podIndexFunctions);
+  /** The watch of the heartbeat Leases delivers nothing while this is set. */
+  deafToBeats = false;
+  #beats = new AgentBeats(this.clock);
   #reconciles: Reconciles;
 
   constructor() {
@@ -75,7 +80,16 @@ export class World {
 
   /** A new controller process: what the old one remembered is gone. */
   restart(): void {
+    this.#beats = new AgentBeats(this.clock);
     this.#reconciles = this.#start();
+  }
+
+  #hearBeats(): void {
+    if (this.deafToBeats) return;
+    for (const raw of this.kube.all(kinds.lease)) {
+      const lease = parseLease(raw);
+      if (lease.ok) this.#beats.seen(identityOf(raw).name, lease.value);
+    }
   }
 
   #start(): Reconciles {
@@ -91,7 +105,9 @@ export class World {
       snapshotFailedSince: new FirstSeen(clock),
       ownCheckpoints: new OwnWrites(checkpoints),
       ownSnapshots: new OwnWrites(snapshots),
-      heartbeats: new Heartbeats(kube, clock),
+      beats: this.#beats,
+      namespace: systemNamespace,
+      heartbeats: new Heartbeats(kube, clock, systemNamespace, this.#beats),
       memory: new SnapshotMemory(clock),
       readySince: new FirstSeen(clock),
     };
@@ -106,6 +122,7 @@ export class World {
   /** One reconcile of every object of our kinds; conflicts and retries are left to the next round. Returns what each asked for. */
   async round(): Promise<readonly Next[]> {
     const asked: Next[] = [];
+    this.#hearBeats();
     for (const [kind, reconcile] of this.#reconciles) {
       for (const object of this.kube.all(kind)) {
         const { name, namespace } = identityOf(object);
