@@ -33,6 +33,8 @@ export type SourceFacts = {
   readonly layerProblem: string | undefined;
   /** Addresses (`0.0.0.0:8080`, `[::]:8080`) on which the source listens with MPTCP. */
   readonly multipathListeners: readonly string[];
+  /** A sentence for each inotify watch that cannot be saved. */
+  readonly unnamedWatches: readonly string[];
   readonly memoryBytes: number;
   readonly layerBytes: number;
   /** Of all volumes that are captured. */

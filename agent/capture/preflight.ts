@@ -80,6 +80,8 @@ const checks: Readonly<Record<string, Check>> = {
       (where) => `${where} is a terminal of the container runtime; set tty: false`,
     ),
 
+  watches: ({ unnamedWatches }) => unnamedWatches,
+
   multipathTcp: ({ multipathListeners }) =>
     multipathListeners.map(
       (address) =>

@@ -8,6 +8,8 @@ export function sourcePod(options: {
   readonly nodeName?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly command?: readonly string[];
+  /** More of the container's spec. */
+  readonly container?: Readonly<Record<string, unknown>>;
 }): string {
   const control = { name: 'snapshot-control', mountPath: '/snapshot-control', subPath: 'main' };
   return stringify({
@@ -31,6 +33,7 @@ export function sourcePod(options: {
           ],
           securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
           volumeMounts: [control],
+          ...options.container,
         },
       ],
     },

@@ -10,6 +10,8 @@ export type DumpArguments = {
   readonly actionScript: string;
   readonly networkNamespaceInode: string;
   readonly mounts: readonly PlannedMount[];
+  /** Paths within the container's root that are watched with inotify. */
+  readonly watchedPaths: readonly string[];
   readonly memoryPath: MemoryPath;
 };
 
@@ -75,6 +77,7 @@ export function dumpArguments(request: DumpArguments): readonly string[] {
     ...(request.memoryPath === 'page-server'
       ? ['--page-server', '--ps-socket', String(pageServerDescriptor)]
       : []),
+    ...request.watchedPaths.flatMap((path) => ['--irmap-scan-path', path]),
     ...dumpOptions(request.mounts, request.networkNamespaceInode),
   ];
 }

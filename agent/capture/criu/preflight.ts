@@ -13,6 +13,7 @@ import {
 } from './process-facts.ts';
 import { findRoom, sharedMemoryBytes } from './room.ts';
 import { readMounts, upperDirectoryOf, upperDirectoryProblem } from './source.ts';
+import { findWatches } from './watches.ts';
 
 /** Observes the running source, judges, and estimates: freezes nothing, changes nothing. */
 export async function preflight(
@@ -80,6 +81,7 @@ async function observeContainer(
     sharedWithNode: await findNamespacesSharedWithNode(procRoot, root.pid),
     mountPoints: mounts.map((mount) => mount.mountPoint),
     layerProblem,
+    unnamedWatches: (await findWatches(procRoot, root.pid, processes, mounts, signal)).unnamed,
     multipathListeners: await findMultipathListeners(procRoot, root.pid, processes),
     layerBytes: layerProblem === undefined ? await layerBytes(options, mounts, signal) : 0,
   };
@@ -97,6 +99,7 @@ function together(all: readonly ContainerFacts[]): ContainerFacts {
     sharedWithNode: union((facts) => facts.sharedWithNode),
     mountPoints: union((facts) => facts.mountPoints),
     layerProblem: all.find(({ layerProblem }) => layerProblem !== undefined)?.layerProblem,
+    unnamedWatches: union((facts) => facts.unnamedWatches),
     multipathListeners: union((facts) => facts.multipathListeners),
     memoryBytes: sum((facts) => facts.memoryBytes),
     layerBytes: sum((facts) => facts.layerBytes),

@@ -30,6 +30,7 @@ const clean: SourceFacts = {
   ],
   missingVolumes: [],
   layerProblem: undefined,
+  unnamedWatches: [],
   multipathListeners: [],
   memoryBytes: 100,
   layerBytes: 20,
@@ -75,6 +76,7 @@ test.each<[string, RegExp, SourceFacts]>([
   ],
   ['volumes', /not mounted/, { ...clean, missingVolumes: ['emptyDir data is not mounted'] }],
   ['mountPoints', /a\]b/, { ...clean, mountPoints: ['/a]b'] }],
+  ['watches', /no path/, { ...clean, unnamedWatches: ['a watch with no path'] }],
   ['writableLayer', /not an overlay/, { ...clean, layerProblem: 'not an overlay' }],
   [
     'room',

@@ -34,6 +34,7 @@ const request: DumpArguments = {
   actionScript: '/staging/hold',
   networkNamespaceInode: '4026532',
   mounts,
+  watchedPaths: [],
   memoryPath: 'files',
 };
 
@@ -57,4 +58,9 @@ test('a dump through the page server differs by the descriptor it is given, and 
     '3',
   ]);
   expect(dumpOptions(mounts, '4026532').join(' ')).not.toContain('page-server');
+});
+
+test('CRIU is told where watched files are, which an overlay would not tell it', () => {
+  const argv = dumpArguments({ ...request, watchedPaths: ['/data', '/a b'] });
+  expect(argv.join(' ')).toContain(' --irmap-scan-path /data --irmap-scan-path /a b ');
 });
