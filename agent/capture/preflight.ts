@@ -80,7 +80,7 @@ const checks: Readonly<Record<string, Check>> = {
       (where) => `${where} is a terminal of the container runtime; set tty: false`,
     ),
 
-  watches: ({ unnamedWatches }) => unnamedWatches,
+  descriptors: ({ unsavableDescriptors }) => unsavableDescriptors,
 
   multipathTcp: ({ multipathListeners }) =>
     multipathListeners.map(

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findCondition } from '../../core/api/conditions.ts';
 import type { Bed } from '../bed/bed.ts';
 import { testWorkloadsImage } from '../bed/images/build.ts';
-import { attachSharedBed, createNamespace, deleteNamespace } from '../e2e/cluster.ts';
+import { attachSharedBed, createNamespace, deleteNamespace, waitForEnd } from '../e2e/cluster.ts';
 import { endRun } from '../e2e/run-again.ts';
 import {
   captured,
@@ -9,8 +10,9 @@ import {
   type Place,
   startedAgain,
   testWorkloads,
+  waitForWord,
 } from '../e2e/self-checking.ts';
-import { sourcePod } from '../e2e/workloads.ts';
+import { snapshotOf, sourcePod } from '../e2e/workloads.ts';
 
 const keys = 1_000_000;
 
@@ -192,5 +194,47 @@ describe.concurrent('a workload runs again on the other node from its artifact a
     expect(await ask(run.podName, 'eval', write, '0')).toBe(String(reached + 1));
     expect(/run_id:(\w+)/.exec(await ask(run.podName, 'info', 'server'))?.[1]).toBe(runID);
     await endRun(run);
+  });
+
+  const hopeless: readonly (readonly [string, string, RegExp])[] = [
+    [
+      'an eventfd that is a semaphore',
+      'import os; os.eventfd(3, os.EFD_SEMAPHORE)',
+      /process \d+ \(python3[^)]*\), descriptor \d+ is an eventfd made as a semaphore .*cannot be saved/,
+    ],
+    [
+      'a POSIX message queue',
+      'import ctypes; ctypes.CDLL(None).mq_open(b"/queue", 0o102, 0o600, None)',
+      /descriptor \d+ is the POSIX message queue \/queue, which cannot be saved/,
+    ],
+    [
+      'a watched file that was deleted',
+      'import ctypes, os; c = ctypes.CDLL(None); f = open("/data/x", "w"); c.inotify_add_watch(c.inotify_init(), b"/data/x", 4095); os.unlink("/data/x")',
+      /descriptor \d+ watches a file with inotify that has no path any more/,
+    ],
+  ];
+  it.each(hopeless)('unless it has %s, which is refused untouched', async (what, code, words) => {
+    const name = what.toLowerCase().replaceAll(' ', '-');
+    const program = `${code}
+import time
+token = os.urandom(8).hex() if "os" in dir() else "0"
+for count in range(1, 10**9):
+    print(f"OK {count} token={token}", flush=True)
+    time.sleep(0.2)`;
+    const { source } = aToB();
+    const command = ['python3', '-c', program];
+    await bed.apply(
+      sourcePod({ name, namespace, image: testWorkloads, nodeName: source, command }),
+    );
+    const before = await waitForWord(aToB(), name, 0);
+    await bed.apply(snapshotOf({ name, namespace, pod: name }));
+    const { status } = await waitForEnd(bed, namespace, name, 60_000);
+    expect(findCondition(status.conditions, 'Failed'), JSON.stringify(status)).toMatchObject({
+      status: 'True',
+      reason: 'PreflightFailed',
+      message: expect.stringMatching(words),
+    });
+    expect(status.sourceState).toBe('Untouched');
+    await waitForWord(aToB(), name, before.count + 1);
   });
 });

@@ -5,6 +5,7 @@ import { emptyDirDirectory } from '../empty-dir.ts';
 import { estimatedBytes, type SourceFacts } from '../facts.ts';
 import { findBlockers } from '../preflight.ts';
 import type { CriuOptions } from './backend.ts';
+import { findUnsavableDescriptors } from './descriptor-details.ts';
 import { type PlannedVolume, planPod } from './mount-plan.ts';
 import {
   findMultipathListeners,
@@ -81,7 +82,10 @@ async function observeContainer(
     sharedWithNode: await findNamespacesSharedWithNode(procRoot, root.pid),
     mountPoints: mounts.map((mount) => mount.mountPoint),
     layerProblem,
-    unnamedWatches: (await findWatches(procRoot, root.pid, processes, mounts, signal)).unnamed,
+    unsavableDescriptors: [
+      ...(await findUnsavableDescriptors(procRoot, processes)),
+      ...(await findWatches(procRoot, root.pid, processes, mounts, signal)).unnamed,
+    ],
     multipathListeners: await findMultipathListeners(procRoot, root.pid, processes),
     layerBytes: layerProblem === undefined ? await layerBytes(options, mounts, signal) : 0,
   };
@@ -99,7 +103,7 @@ function together(all: readonly ContainerFacts[]): ContainerFacts {
     sharedWithNode: union((facts) => facts.sharedWithNode),
     mountPoints: union((facts) => facts.mountPoints),
     layerProblem: all.find(({ layerProblem }) => layerProblem !== undefined)?.layerProblem,
-    unnamedWatches: union((facts) => facts.unnamedWatches),
+    unsavableDescriptors: union((facts) => facts.unsavableDescriptors),
     multipathListeners: union((facts) => facts.multipathListeners),
     memoryBytes: sum((facts) => facts.memoryBytes),
     layerBytes: sum((facts) => facts.layerBytes),

@@ -30,7 +30,7 @@ const clean: SourceFacts = {
   ],
   missingVolumes: [],
   layerProblem: undefined,
-  unnamedWatches: [],
+  unsavableDescriptors: [],
   multipathListeners: [],
   memoryBytes: 100,
   layerBytes: 20,
@@ -76,7 +76,7 @@ test.each<[string, RegExp, SourceFacts]>([
   ],
   ['volumes', /not mounted/, { ...clean, missingVolumes: ['emptyDir data is not mounted'] }],
   ['mountPoints', /a\]b/, { ...clean, mountPoints: ['/a]b'] }],
-  ['watches', /no path/, { ...clean, unnamedWatches: ['a watch with no path'] }],
+  ['descriptors', /a semaphore/, { ...clean, unsavableDescriptors: ['a semaphore'] }],
   ['writableLayer', /not an overlay/, { ...clean, layerProblem: 'not an overlay' }],
   [
     'room',
