@@ -47,6 +47,8 @@ export function dumpOptions(
     'skip',
     '--manage-cgroups=ignore',
     '--tcp-close',
+    // A connection that waits to be accepted is closed like any other; without this one of them ends the dump of a busy server.
+    '--skip-in-flight',
     '--file-locks',
     '--ext-unix-sk',
     '--link-remap',

@@ -44,7 +44,7 @@ test('the command line of a dump', () => {
     'dump --no-default-config --tree 42 --images-dir /staging/criu --log-file dump.log -v4 --root /proc/42/root ' +
       '--action-script /staging/hold --leave-running --external mnt[/dev]:/dev --external mnt[/dev/shm]:/dev/shm ' +
       '--external mnt[/proc/sys]:/proc/sys --external mnt[/data dir]:/data dir --external net[4026532]:extNetNs ' +
-      '--network-lock skip --manage-cgroups=ignore --tcp-close --file-locks --ext-unix-sk --link-remap --force-irmap ' +
+      '--network-lock skip --manage-cgroups=ignore --tcp-close --skip-in-flight --file-locks --ext-unix-sk --link-remap --force-irmap ' +
       '--evasive-devices --ghost-limit 64M',
   );
 });
