@@ -33,8 +33,8 @@ export type SourceFacts = {
   readonly layerProblem: string | undefined;
   /** Addresses (`0.0.0.0:8080`, `[::]:8080`) on which the source listens with MPTCP. */
   readonly multipathListeners: readonly string[];
-  /** A sentence for each descriptor that cannot be saved for what lies behind its name. */
-  readonly unsavableDescriptors: readonly string[];
+  /** A sentence for each thing that cannot be saved though its name looks like any other's. */
+  readonly unsavable: readonly string[];
   readonly memoryBytes: number;
   readonly layerBytes: number;
   /** Of all volumes that are captured. */

@@ -80,7 +80,7 @@ const checks: Readonly<Record<string, Check>> = {
       (where) => `${where} is a terminal of the container runtime; set tty: false`,
     ),
 
-  descriptors: ({ unsavableDescriptors }) => unsavableDescriptors,
+  unsavable: ({ unsavable }) => unsavable,
 
   multipathTcp: ({ multipathListeners }) =>
     multipathListeners.map(

@@ -16,24 +16,33 @@ export async function findUnsavableDescriptors(
   const found: string[] = [];
   for (const { pid, command, descriptors } of processes) {
     for (const { fd, target } of descriptors) {
-      const where = `process ${pid} (${command}), descriptor ${fd}`;
-      if (target === 'anon_inode:[eventfd]') {
-        const details = (await readProc(`${procRoot}/${pid}/fdinfo/${fd}`)) ?? '';
-        if (!/^eventfd-semaphore:\s*1$/m.test(details)) continue;
-        found.push(
-          `${where} is an eventfd made as a semaphore (EFD_SEMAPHORE), which cannot be saved; let the program use a pipe, or a plain eventfd`,
-        );
-      } else if (
-        /^\/[^/]+$/.test(target) &&
-        (await isMessageQueue(`${procRoot}/${pid}/fd/${fd}`))
-      ) {
-        found.push(
-          `${where} is the POSIX message queue ${target}, which cannot be saved; let the program use a System V queue or a socket`,
-        );
+      const trouble = await troubleBehind(`${procRoot}/${pid}`, fd, target);
+      if (trouble !== undefined) {
+        found.push(`process ${pid} (${command}), descriptor ${fd} is ${trouble}`);
       }
     }
   }
   return found;
+}
+
+async function troubleBehind(
+  process: string,
+  fd: number,
+  target: string,
+): Promise<string | undefined> {
+  if (target === 'anon_inode:[eventfd]') {
+    const details = (await readProc(`${process}/fdinfo/${fd}`)) ?? '';
+    return /^eventfd-semaphore:\s*1$/m.test(details)
+      ? 'an eventfd made as a semaphore (EFD_SEMAPHORE), which cannot be saved; let the program use a pipe, or a plain eventfd'
+      : undefined;
+  }
+  if (target.startsWith('/secretmem')) {
+    return 'secret memory (memfd_secret), which nobody but its process can read';
+  }
+  if (/^\/[^/]+$/.test(target) && (await isMessageQueue(`${process}/fd/${fd}`))) {
+    return `the POSIX message queue ${target}, which cannot be saved; let the program use a System V queue or a socket`;
+  }
+  return undefined;
 }
 
 /** By the file system that the open file lies in: nothing is opened. A descriptor closed meanwhile is none. */

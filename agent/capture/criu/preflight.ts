@@ -82,7 +82,7 @@ async function observeContainer(
     sharedWithNode: await findNamespacesSharedWithNode(procRoot, root.pid),
     mountPoints: mounts.map((mount) => mount.mountPoint),
     layerProblem,
-    unsavableDescriptors: [
+    unsavable: [
       ...(await findUnsavableDescriptors(procRoot, processes)),
       ...(await findWatches(procRoot, root.pid, processes, mounts, signal)).unnamed,
     ],
@@ -103,7 +103,7 @@ function together(all: readonly ContainerFacts[]): ContainerFacts {
     sharedWithNode: union((facts) => facts.sharedWithNode),
     mountPoints: union((facts) => facts.mountPoints),
     layerProblem: all.find(({ layerProblem }) => layerProblem !== undefined)?.layerProblem,
-    unsavableDescriptors: union((facts) => facts.unsavableDescriptors),
+    unsavable: union((facts) => facts.unsavable),
     multipathListeners: union((facts) => facts.multipathListeners),
     memoryBytes: sum((facts) => facts.memoryBytes),
     layerBytes: sum((facts) => facts.layerBytes),

@@ -30,7 +30,7 @@ const clean: SourceFacts = {
   ],
   missingVolumes: [],
   layerProblem: undefined,
-  unsavableDescriptors: [],
+  unsavable: [],
   multipathListeners: [],
   memoryBytes: 100,
   layerBytes: 20,
@@ -76,7 +76,7 @@ test.each<[string, RegExp, SourceFacts]>([
   ],
   ['volumes', /not mounted/, { ...clean, missingVolumes: ['emptyDir data is not mounted'] }],
   ['mountPoints', /a\]b/, { ...clean, mountPoints: ['/a]b'] }],
-  ['descriptors', /a semaphore/, { ...clean, unsavableDescriptors: ['a semaphore'] }],
+  ['unsavable', /a semaphore/, { ...clean, unsavable: ['a semaphore'] }],
   ['writableLayer', /not an overlay/, { ...clean, layerProblem: 'not an overlay' }],
   [
     'room',

@@ -30,6 +30,14 @@ describe('descriptors that CRIU does not save as they are', () => {
     ]);
   });
 
+  it('are secret memory, and not memory files', async () => {
+    const found = await find(
+      { fd: 5, target: '/secretmem (deleted)' },
+      { fd: 6, target: '/memfd:x (deleted)' },
+    );
+    expect(found).toEqual([expect.stringMatching(/descriptor 5 is secret memory/)]);
+  });
+
   it('are message queues, and not files that are called alike', async () => {
     await symlink('/', join(directory, '7/fd/3'));
     const found = await find({ fd: 3, target: '/queue' }, { fd: 4, target: '/closed' });
