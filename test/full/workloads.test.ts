@@ -61,13 +61,6 @@ describe.concurrent('a workload runs again on the other node from its artifact a
   const exec = (pod: string, ...command: readonly string[]): Promise<string> =>
     bed.kubectl(['exec', pod, '-n', namespace, '--', ...command]);
 
-  it('that holds one of every kernel object', () =>
-    expectToRunAgain(aToB(), {
-      name: 'objects',
-      image: testWorkloads,
-      command: ['kernel-objects'],
-    }));
-
   it('that is a tree of 200 processes with zombies, orphans and a stopped one', () =>
     expectToRunAgain(bToA(), {
       name: 'tree',

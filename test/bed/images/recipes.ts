@@ -88,5 +88,6 @@ export const testWorkloadsRecipe: Recipe = {
     'many-threads.c',
     'nginx.conf',
     'sqlite_writer.py',
+    'hostile_files.py',
   ],
 };
