@@ -3,7 +3,7 @@ import { isTrue } from '../../core/api/conditions.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { Bed } from '../bed/bed.ts';
 import { logsOf, readContent, waitForEnd } from './cluster.ts';
-import { endRun, type RunAgain, runAgain } from './run-again.ts';
+import { endRun, type PlaceholderSpec, type RunAgain, runAgain } from './run-again.ts';
 import { snapshotOf, sourcePod } from './workloads.ts';
 
 /*
@@ -74,19 +74,36 @@ export async function captured(place: Place, pod: string): Promise<PodSnapshot> 
 export async function startedAgain(
   place: Place,
   snapshot: PodSnapshot,
-  image: string,
+  source: { readonly image: string; readonly emptyDirAt?: string },
 ): Promise<RunAgain> {
   const { bed, namespace, target } = place;
   const pod = snapshot.metadata.name;
   await bed.kubectl(['delete', 'pod', pod, '-n', namespace, '--wait=false']);
   const content = await readContent(bed, snapshot.metadata.uid);
   const run: RunAgain = {
-    ...{ bed, namespace, image, node: target, podName: `${pod}-again` },
+    ...{ bed, namespace, node: target, podName: `${pod}-again` },
+    spec: placeholderOf(source),
     artifact: { namespace, contentUID: content?.metadata.uid ?? '' },
   };
   await runAgain(run);
   return run;
 }
+
+const placeholderOf = (source: {
+  readonly image: string;
+  readonly emptyDirAt?: string;
+}): PlaceholderSpec => {
+  const control = { name: 'snapshot-control', mountPath: '/snapshot-control', subPath: 'main' };
+  const own =
+    source.emptyDirAt === undefined ? [] : [{ name: 'own', mountPath: source.emptyDirAt }];
+  return {
+    volumes: [
+      { name: 'snapshot-control', emptyDir: {} },
+      ...own.map(({ name }) => ({ name, emptyDir: {} })),
+    ],
+    containers: [{ name: 'main', image: source.image, volumeMounts: [control, ...own] }],
+  };
+};
 
 /**
  * The whole proof for one workload: it runs, is captured, goes on, is deleted, and runs again on the other node where it goes on once more, with
@@ -97,13 +114,13 @@ export async function expectToRunAgain(
   options: Omit<Parameters<typeof sourcePod>[0], 'namespace' | 'nodeName'>,
 ): Promise<void> {
   const { bed, namespace, source } = place;
-  const { name, image } = options;
+  const { name } = options;
   await bed.apply(sourcePod({ ...options, namespace, nodeName: source }));
   const before = await waitForWord(place, name, 1);
   const snapshot = await captured(place, name);
   const since = saidIn(await logsOf(bed, namespace, name)).at(-1)?.count ?? 0;
   expect((await waitForWord(place, name, since)).token).toBe(before.token);
-  const run = await startedAgain(place, snapshot, image);
+  const run = await startedAgain(place, snapshot, options);
   const first = await waitForWord(place, run.podName, 0);
   expect(first.token).toBe(before.token);
   expect(first.count).toBeGreaterThanOrEqual(before.count);

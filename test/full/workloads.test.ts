@@ -86,11 +86,12 @@ describe.concurrent('a workload runs again on the other node from its artifact a
       },
     }));
 
-  it('that writes an SQLite database in WAL mode', () =>
+  it('that writes an SQLite database in WAL mode on an emptyDir', () =>
     expectToRunAgain(bToA(), {
       name: 'sqlite',
       image: testWorkloads,
-      command: ['python3', '/app/sqlite_writer.py'],
+      command: ['python3', '/app/sqlite_writer.py', '/db'],
+      emptyDirAt: '/db',
     }));
 
   it('that is Node with a server, a worker thread and a big heap', () =>
@@ -126,7 +127,7 @@ describe.concurrent('a workload runs again on the other node from its artifact a
     );
     const snapshot = await captured(place, 'nginx');
     expect(await requests('nginx')).toBe(before + 1);
-    const run = await startedAgain(place, snapshot, testWorkloads);
+    const run = await startedAgain(place, snapshot, { image: testWorkloads });
     expect(await requests(run.podName)).toBe(before + 1);
     expect(await get(run.podName, '/')).toMatch(/^worker \d+/);
     const owners = `grep -h Uid: $(grep -l '^nginx' /proc/[0-9]*/comm | sed s/comm/status/) | sort -u`;
@@ -176,7 +177,7 @@ describe.concurrent('a workload runs again on the other node from its artifact a
     );
     await bed.kubectl(['delete', 'pod', 'load', '-n', namespace, '--wait=false']);
 
-    const run = await startedAgain(place, snapshot, image);
+    const run = await startedAgain(place, snapshot, { image });
     const reached = await written(run.podName);
     expect(reached).toBeGreaterThan(before);
     expect(reached).toBeLessThanOrEqual(after);

@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, open, rm, stat, symlink, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { deviceName } from '../../../../../agent/capture/criu/files.ts';
 import { findWatches, parseWatches } from '../../../../../agent/capture/criu/watches.ts';
 import type { ProcessFacts } from '../../../../../agent/capture/facts.ts';
 import type { Mount } from '../../../../../agent/proc/mountinfo.ts';
@@ -39,9 +38,10 @@ describe('the watches of an inotify descriptor', () => {
 
     const find = async (...watched: readonly bigint[]) => {
       const { dev } = await stat(root, { bigint: true });
-      const device = deviceName(dev);
-      const [major = '', minor = ''] = device.split(':');
-      const sdev = ((BigInt(major) << 20n) | BigInt(minor)).toString(16);
+      const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n);
+      const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n);
+      const device = `${major}:${minor}`;
+      const sdev = ((major << 20n) | minor).toString(16);
       const lines = watched.map(
         (inode, index) =>
           `inotify wd:${index + 1} ino:${inode.toString(16)} sdev:${sdev} mask:100\n`,
