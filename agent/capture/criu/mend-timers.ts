@@ -14,7 +14,11 @@ const part = { seconds: 7, nanoseconds: 8, intervalSeconds: 9, intervalNanosecon
  */
 export async function mendTimers(imagesDirectory: string): Promise<void> {
   const path = `${imagesDirectory}/files.img`;
-  const mended = withMendedTimers(await readFile(path));
+  const image = await readFile(path).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  const mended = image === undefined ? undefined : withMendedTimers(image);
   if (mended === undefined) return;
   await writeFile(`${path}.new`, mended, { mode: 0o600, flag: 'wx' });
   await rename(`${path}.new`, path);
