@@ -46,7 +46,10 @@ describe('an artifact gives back', () => {
     const unpacked = join(directory, 'unpacked');
     await mkdir(unpacked);
     untar(
-      join(directory, as === 'rootfs' ? 'out/rootfs.tar' : 'out/volumes/dev-shm.tar'),
+      join(
+        directory,
+        as === 'rootfs' ? 'out/containers/main/rootfs.tar' : 'out/volumes/dev-shm.tar',
+      ),
       unpacked,
     );
     return unpacked;
