@@ -20,6 +20,9 @@ const refused = (path: string, why: string): Failure =>
     `${JSON.stringify(Buffer.from(path, 'latin1').toString())} cannot be captured: ${why}`,
   );
 
+/** PATH_MAX without its zero: what unpacks a layer opens files by their whole paths. */
+const longestPath = 4095;
+
 const damagedTar = (why: string): Failure =>
   new Failure('terminal', 'CheckpointFailed', `the tar of captured files is damaged: ${why}`);
 
@@ -70,6 +73,12 @@ function whiteoutPath(path: string): string {
 function checkPath(path: string): void {
   if (path === '' || path.startsWith('/') || path.split('/').includes('..')) {
     throw refused(path, 'its path leads out of the captured directory');
+  }
+  if (path.length > longestPath) {
+    throw refused(
+      `${path.slice(0, 200)}...`,
+      `its path has ${path.length} bytes, over ${longestPath} nobody can open it by its name`,
+    );
   }
 }
 

@@ -61,6 +61,8 @@ export type SourceFacts = {
   readonly layerProblem: string | undefined;
   /** Addresses (`0.0.0.0:8080`, `[::]:8080`) on which the source listens with MPTCP. */
   readonly multipathListeners: readonly string[];
+  /** A sentence for each thing that cannot be saved though its name looks like any other's. */
+  readonly unsavable: readonly string[];
   /** MPTCP sockets that do not listen. */
   readonly multipathConnections: readonly OutsideConnection[];
   /** Stream sockets whose other side nobody of the source holds. */

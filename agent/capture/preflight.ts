@@ -11,6 +11,7 @@ const checks: Readonly<Record<string, Check>> = {
 
   ...processChecks,
   ...descriptorChecks,
+  unsavable: ({ unsavable }) => unsavable,
 
   sharedNamespaces: ({ sharedWithNode }) =>
     sharedWithNode.map(

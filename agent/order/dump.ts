@@ -1,4 +1,5 @@
 import type { SourceState } from '../../core/api/stages.ts';
+import { sleep } from '../../core/clock.ts';
 import { errorText, Failure } from '../../core/failure.ts';
 import type {
   CaptureRequest,
@@ -157,7 +158,11 @@ async function undo(
     deps.log.error(fields, 'the source was not seen to run on');
   }
   if (interrupted) return { end: 'interrupted' };
-  const lost = stopped ? undefined : await lostSource(deps, order, from);
+  const sourceEnded = failure.reason === 'ContainerChanged';
+  const lost = stopped ? undefined : await lostSource(deps, order, from, sourceEnded);
+  if (lost === undefined && sourceEnded) {
+    return failedEnd(failure, 'ContainerChanged', 'Unknown');
+  }
   if (lost === undefined) {
     if (sourceState === 'Unknown') deps.metrics.violated('FailureNeverKillsSource');
     return failedEnd(failure, 'CheckpointFailed', sourceState);
@@ -185,16 +190,26 @@ async function discardVoid(deps: OrderDeps, order: WorkOrder): Promise<void> {
 /** Not cut short by what has already ended the attempt. */
 const never = new AbortController().signal;
 
-/** A dump fails as well when its source was deleted, restarted or has ended: then that is the reason to tell. */
+/**
+ * A dump fails as well when its source was deleted, restarted or has ended: then that is the reason to tell. Of a source that is known to have
+ * ended the kubelet says how, a second or two later.
+ */
 async function lostSource(
   deps: OrderDeps,
   order: WorkOrder,
   from: FromPod,
+  sourceEnded: boolean,
 ): Promise<Verdict | undefined> {
+  const { clock } = deps;
+  const until = clock.monotonicMilliseconds() + (sourceEnded ? wordLimitMilliseconds : 0);
   try {
-    const pod = await readPod(deps, order.content, AbortSignal.timeout(lookLimitMilliseconds));
-    const view = viewSource(order.content, pod, pinsOf(from.pod, order.containers));
-    return view.state === 'lost' ? view : undefined;
+    for (;;) {
+      const pod = await readPod(deps, order.content, AbortSignal.timeout(lookLimitMilliseconds));
+      const view = viewSource(order.content, pod, pinsOf(from.pod, order.containers));
+      if (view.state === 'lost') return view;
+      if (clock.monotonicMilliseconds() >= until) return undefined;
+      await sleep(clock, lookEveryMilliseconds, never);
+    }
   } catch (error) {
     deps.log.warn(
       { error: errorText(error) },
@@ -206,3 +221,6 @@ async function lostSource(
 
 /** The reason is not worth more time than this: an API server that is away must not hold the order up. */
 const lookLimitMilliseconds = 2000;
+const lookEveryMilliseconds = 250;
+/** How long the kubelet gets to say how a container ended. */
+const wordLimitMilliseconds = 10_000;

@@ -9,8 +9,14 @@ export function sourcePod(options: {
   readonly environment?: Readonly<Record<string, string>>;
   readonly command?: readonly string[];
   readonly readinessProbe?: object;
+  /** Where an emptyDir of its own is mounted. */
+  readonly emptyDirAt?: string;
+  /** More of the container's spec. */
+  readonly container?: Readonly<Record<string, unknown>>;
 }): string {
   const control = { name: 'snapshot-control', mountPath: '/snapshot-control', subPath: 'main' };
+  const own =
+    options.emptyDirAt === undefined ? [] : [{ name: 'own', mountPath: options.emptyDirAt }];
   return stringify({
     apiVersion: 'v1',
     kind: 'Pod',
@@ -19,7 +25,10 @@ export function sourcePod(options: {
       ...(options.nodeName === undefined ? {} : { nodeName: options.nodeName }),
       terminationGracePeriodSeconds: 1,
       restartPolicy: 'Never',
-      volumes: [{ name: 'snapshot-control', emptyDir: {} }],
+      volumes: [
+        { name: 'snapshot-control', emptyDir: {} },
+        ...own.map(({ name }) => ({ name, emptyDir: {} })),
+      ],
       containers: [
         {
           name: 'main',
@@ -34,7 +43,8 @@ export function sourcePod(options: {
             ...Object.entries(options.environment ?? {}).map(([name, value]) => ({ name, value })),
           ],
           securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
-          volumeMounts: [control],
+          volumeMounts: [control, ...own],
+          ...options.container,
         },
       ],
     },

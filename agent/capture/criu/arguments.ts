@@ -12,6 +12,8 @@ export type DumpArguments = {
   readonly actionScript: string;
   readonly networkNamespaceInode: string;
   readonly mounts: readonly PlannedMount[];
+  /** Paths within the container's root that are watched with inotify. */
+  readonly watchedPaths: readonly string[];
   readonly memoryPath: MemoryPath;
 } & Asked;
 
@@ -62,6 +64,8 @@ export function dumpOptions(
     `net[${networkNamespaceInode}]:${networkNamespaceKey}`,
     ...tcpOptions[asked.tcp],
     '--manage-cgroups=ignore',
+    // A connection that waits to be accepted is closed like any other; without this one of them ends the dump of a busy server.
+    '--skip-in-flight',
     '--file-locks',
     '--ext-unix-sk',
     '--link-remap',
@@ -92,6 +96,7 @@ export function dumpArguments(request: DumpArguments): readonly string[] {
     ...(request.memoryPath === 'page-server'
       ? ['--page-server', '--ps-socket', String(pageServerDescriptor)]
       : []),
+    ...request.watchedPaths.flatMap((path) => ['--irmap-scan-path', path]),
     ...dumpOptions(request.mounts, request.networkNamespaceInode, request),
   ];
 }

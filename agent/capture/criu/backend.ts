@@ -2,6 +2,7 @@ import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Clock } from '../../../core/clock.ts';
 import { Failure } from '../../../core/failure.ts';
+import { type Mount, visibleMounts } from '../../proc/mountinfo.ts';
 import { isAlive } from '../../proc/process-table.ts';
 import type {
   BackendProbe,
@@ -24,10 +25,12 @@ import { lockFile, removeLock, sweepLocks } from './lock.ts';
 import { type PlannedMount, planPod } from './mount-plan.ts';
 import { preflight } from './preflight.ts';
 import { probeCriu } from './probe.ts';
+import { readProcessFacts } from './process-facts.ts';
 import { readStoppedBefore, settleLeft } from './settle.ts';
 import { readMounts, readSource, type Source } from './source.ts';
 import { namesOf, stagingNames } from './staging-names.ts';
 import { readMembers } from './tree-state.ts';
+import { findWatches } from './watches.ts';
 
 export type CriuOptions = {
   readonly criuPath: string;
@@ -112,6 +115,7 @@ type Target = {
   readonly container: SourceContainer;
   readonly source: Source;
   readonly mounts: readonly PlannedMount[];
+  readonly watchedPaths: readonly string[];
 };
 
 async function startDump(
@@ -131,9 +135,17 @@ async function startDump(
     await readMounts(procRoot, 1),
     request,
   );
+  const watched = await Promise.all(
+    containers.map((container, index) =>
+      watchedPathsOf(options, container, sources[index]?.mounts ?? [], signal),
+    ),
+  );
   const targets = containers.flatMap((container, index): Target[] => {
     const [source, mounts] = [sources[index], plan.mounts[index]];
-    return source === undefined || mounts === undefined ? [] : [{ container, source, mounts }];
+    const watchedPaths = watched[index] ?? [];
+    return source === undefined || mounts === undefined
+      ? []
+      : [{ container, source, mounts, watchedPaths }];
   });
   const members = await Promise.all(containers.map(({ root }) => readMembers(procRoot, root)));
   const stoppedBefore = members
@@ -186,6 +198,18 @@ async function startDump(
   );
 }
 
+async function watchedPathsOf(
+  { procRoot }: CriuOptions,
+  { root }: SourceContainer,
+  mounts: readonly Mount[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const visible = visibleMounts(mounts);
+  const { processes } = await readProcessFacts(procRoot, root, visible);
+  const { paths } = await findWatches(procRoot, root.pid, processes, visible, signal);
+  return paths;
+}
+
 async function prepareStaging(
   { stagingDirectory, containers }: CaptureRequest,
   stoppedBefore: readonly ProcessIdentity[],
@@ -212,7 +236,7 @@ async function prepareStaging(
 function launchIn(
   options: CriuOptions,
   { stagingDirectory, containers, afterCapture, tcp }: CaptureRequest,
-  { container, source, mounts }: Target,
+  { container, source, mounts, watchedPaths }: Target,
   within: { readonly cgroup: Cgroup; readonly lock: string },
 ): Promise<Launched> {
   const names = namesOf(container.name);
@@ -226,6 +250,7 @@ function launchIn(
       actionScript: `${stagingDirectory}/${stagingNames.holdScript}`,
       networkNamespaceInode: source.networkNamespaceInode,
       mounts,
+      watchedPaths,
       ...{ memoryPath: options.memoryPath, afterCapture, tcp },
     }),
     cwd: stagingDirectory,

@@ -9,6 +9,7 @@ import { cutWrites } from './cut.ts';
 import { launchExitCodes } from './hold.ts';
 import type { Launched } from './launch.ts';
 import { decisiveLines, millisecondsFrozenBeforeHold } from './log.ts';
+import { mendTimers } from './mend-timers.ts';
 import type { PlannedMount } from './mount-plan.ts';
 import { type PageReceiver, receivePages } from './page-server/receiver.ts';
 import type { Source } from './source.ts';
@@ -102,6 +103,7 @@ export class ContainerDump {
       throw new Failure('retry', 'CheckpointFailed', 'the log of the dump is incomplete');
     }
     await stat(`${this.#imagesDirectory}/inventory.img`);
+    await mendTimers(this.#imagesDirectory);
     const { name, mounts, source, options } = this.request;
     const { images, rootfs } = namesOf(name);
     // One clock, ours: the hold and CRIU's end as seen here, and the distance of the hold from the first stop as CRIU counted it.

@@ -3,6 +3,7 @@ import type { SourceContainer } from '../backend.ts';
 import type { SourceFacts } from '../facts.ts';
 import type { CriuOptions } from './backend.ts';
 import { readFiles } from './captured-files.ts';
+import { findUnsavableDescriptors } from './descriptor-details.ts';
 import { findFreezer } from './node-facts.ts';
 import { findOwnMounts } from './own-mounts.ts';
 import {
@@ -14,6 +15,7 @@ import {
 } from './process-facts.ts';
 import { findOutsideConnections } from './sockets.ts';
 import { upperDirectoryOf, upperDirectoryProblem } from './source.ts';
+import { findWatches } from './watches.ts';
 
 /** What is known of each container alone: CRIU dumps each by itself, so that a connection between two of them leads outside as well. */
 export type ContainerFacts = Omit<
@@ -50,6 +52,10 @@ export async function observeContainer(
     ownUserNamespace: await hasOwnUserNamespace(procRoot, root.pid),
     frozenBy: await findFreezer(procRoot, options.cgroupRoot, root.pid),
     layerProblem,
+    unsavable: [
+      ...(await findUnsavableDescriptors(procRoot, processes)),
+      ...(await findWatches(procRoot, root.pid, processes, mounts, signal)).unnamed,
+    ],
     multipathListeners: await findMultipathListeners(procRoot, root.pid, processes),
     ...(await findOutsideConnections(procRoot, root.pid, processes, signal)),
     ...(await layerFacts(options, mounts, layerProblem, signal)),

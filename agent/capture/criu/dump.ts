@@ -258,10 +258,15 @@ export class CriuDump implements RunningCapture {
     const container = failed ?? containers[0];
     if (container === undefined) return new Failure('terminal', 'CheckpointFailed', what);
     const source = stateOf(ends);
-    if (containers.length === 1) return container.failure(what, source);
     const failure = await container.failure(what, source);
-    const message = `container ${container.request.name}: ${failure.message}`;
-    return new Failure(failure.kind, failure.reason, message);
+    const message =
+      containers.length === 1
+        ? failure.message
+        : `container ${container.request.name}: ${failure.message}`;
+    // No other try can find what has ended.
+    return ends.some((end) => !end.sourceRuns && end.stopped.length === 0)
+      ? new Failure('terminal', 'ContainerChanged', message)
+      : new Failure(failure.kind, failure.reason, message);
   }
 }
 

@@ -93,6 +93,7 @@ function together(all: readonly ContainerFacts[]): ContainerFacts {
     frozenBy: first((facts) => facts.frozenBy),
     layerProblem: first((facts) => facts.layerProblem),
     layerDevices: every((facts) => facts.layerDevices),
+    unsavable: every((facts) => facts.unsavable),
     multipathListeners: every((facts) => facts.multipathListeners),
     multipathConnections: every((facts) => facts.multipathConnections),
     unixPeersOutside: every((facts) => facts.unixPeersOutside),

@@ -12,6 +12,7 @@ import {
   initRecipe,
   type Recipe,
   sampleRecipes,
+  testWorkloadsRecipe,
 } from './recipes.ts';
 import { machineSettings, withSecrets } from './secrets.ts';
 import { archiveRevision } from './versions.ts';
@@ -37,6 +38,10 @@ export const agentImage = (options: BuildOptions): Promise<BuiltImage> =>
 /** The image whose one program stands as PID 1 in placeholders, built unless the cache has it. */
 export const initImage = (options: BuildOptions): Promise<BuiltImage> =>
   buildImage(initRecipe, options);
+
+/** The image of the programs that tests capture, built unless the cache has it. */
+export const testWorkloadsImage = (options: BuildOptions): Promise<BuiltImage> =>
+  buildImage(testWorkloadsRecipe, options);
 
 /** The images of the sample workloads, built unless the cache has them. */
 export async function workloadImages(options: BuildOptions): Promise<readonly BuiltImage[]> {

@@ -71,3 +71,23 @@ export const initRecipe: Recipe = {
   inputs: ['Dockerfile', '.dockerignore', 'images/init', 'images/enter'],
 };
 export const sampleRecipes: readonly Recipe[] = ['counter', 'redis', 'python'].map(sample);
+
+/** Programs that tests capture; loaded by the tests that want them. */
+export const testWorkloadsRecipe: Recipe = {
+  image: 'cryopod.dev/test-workloads:dev',
+  slug: 'test-workloads',
+  base: 'debian',
+  context: `${repositoryRoot}/test/fixtures/workloads`,
+  dockerfile: `${repositoryRoot}/test/fixtures/workloads/Dockerfile`,
+  target: '',
+  arguments: {},
+  inputs: [
+    'Dockerfile',
+    'kernel-objects.c',
+    'process-tree.c',
+    'many-threads.c',
+    'nginx.conf',
+    'sqlite_writer.py',
+    'hostile_files.py',
+  ],
+};

@@ -1,3 +1,4 @@
+import { varint } from '../protobuf.ts';
 import type { HeaderForm, Run, Target } from './protocol.ts';
 
 /** First two words of the image that lists the pages of a process or of shared memory: CRIU's common magic number and this image's own. */
@@ -50,15 +51,4 @@ function record(fields: readonly (readonly [field: number, value: bigint])[]): U
   const length = new DataView(new ArrayBuffer(4));
   length.setUint32(0, body.length, true);
   return Buffer.concat([new Uint8Array(length.buffer), Uint8Array.from(body)]);
-}
-
-/** Seven bits a byte, the lowest first; the eighth says that more follows. */
-function varint(value: bigint): readonly number[] {
-  const bytes: number[] = [];
-  let left = value;
-  while (left > 0x7fn) {
-    bytes.push(Number(left & 0x7fn) | 0x80);
-    left >>= 7n;
-  }
-  return [...bytes, Number(left)];
 }

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Imported, importArchive } from '../../../../agent/artifact/import-archive.ts';
 import { artifactArchive, blobFile } from '../../../../agent/artifact/oci-archive.ts';
@@ -101,6 +102,34 @@ describe('an archive', () => {
       await refused(damaged, new RegExp(digest));
     }
   });
+
+  it('is refused, or is the very same artifact, with any single bit flipped', async () => {
+    const flip = fc.record({
+      // Most of the archive is memory; what it says of itself is at its ends.
+      at: fc.oneof(
+        fc.nat({ max: archive.byteLength - 1 }),
+        fc.nat({ max: 8191 }),
+        fc.nat({ max: 8191 }).map((fromEnd) => archive.byteLength - 1 - fromEnd),
+      ),
+      bit: fc.integer({ min: 0, max: 7 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(flip, async ({ at, bit }) => {
+        const bytes = Buffer.from(archive);
+        bytes[at] = (bytes[at] ?? 0) ^ (1 << bit);
+        target = memoryStore();
+        try {
+          expect((await load(bytes)).artifact.reference.digest).toBe(artifact.reference.digest);
+        } catch (error) {
+          expect(error).toMatchObject({ reason: 'ArtifactCorrupt' });
+          expect([target.blobs.size, target.references.size]).toEqual([0, 0]);
+          return;
+        }
+        await verifyArtifact(target, key, signal);
+      }),
+      { numRuns: 40 },
+    );
+  }, 60_000);
 
   it('is refused when it is no layout, or names what it lacks', async () => {
     const layout = await file('oci-layout', '{"imageLayoutVersion":"1.0.0"}');

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { extractArtifact } from '../../../../agent/artifact/extract.ts';
 import { blobsOf } from '../../../../agent/artifact/manifest.ts';
@@ -63,6 +64,48 @@ describe('a damaged artifact', () => {
     expect(await readdir(directory)).toEqual(['staging']);
     await extractArtifact(store, key, out, signal);
   });
+
+  it('is refused for any single flipped bit, any cut and anything added, in any blob', async () => {
+    const { manifest, digest } = await publish();
+    const blobs = [digest, ...blobsOf(manifest).map((each) => each.digest)];
+    const out = join(directory, 'out');
+    const damage = fc.record({
+      blob: fc.nat(),
+      kind: fc.constantFrom('flip', 'cut', 'added'),
+      // Headers and trailers are short, so ends come up as often as what lies between.
+      at: fc.oneof(
+        fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
+        fc.integer({ min: 0, max: 40 }),
+        fc.integer({ min: -40, max: -1 }),
+      ),
+      bit: fc.integer({ min: 0, max: 7 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(damage, async ({ blob, kind, at, bit }) => {
+        const name = blobs[blob % blobs.length] ?? digest;
+        const good = store.blobs.get(name);
+        if (good === undefined) throw new Error('missing');
+        const { byteLength } = good.bytes;
+        const wanted = Number.isInteger(at) ? at : Math.floor(at * byteLength);
+        const index = Math.min(
+          byteLength - 1,
+          Math.max(0, wanted < 0 ? byteLength + wanted : wanted),
+        );
+        const bytes =
+          kind === 'cut'
+            ? good.bytes.subarray(0, index)
+            : Buffer.concat([good.bytes, kind === 'added' ? Buffer.from([bit]) : Buffer.alloc(0)]);
+        if (kind === 'flip') bytes[index] = (bytes[index] ?? 0) ^ (1 << bit);
+        store.blobs.set(name, { ...good, bytes });
+        const corrupt = { reason: 'ArtifactCorrupt', message: expect.stringContaining(name) };
+        await expect(verifyArtifact(store, key, signal)).rejects.toMatchObject(corrupt);
+        await expect(extractArtifact(store, key, out, signal)).rejects.toMatchObject(corrupt);
+        expect(await readdir(directory)).toEqual(['staging']);
+        store.blobs.set(name, good);
+      }),
+      { numRuns: 40 },
+    );
+  }, 60_000);
 
   it('is lost, not corrupt, where the store has no reference', async () => {
     await expect(readArtifact(store, key, signal)).rejects.toMatchObject({

@@ -228,6 +228,10 @@ describe('an OCI layer', () => {
       [entry('./a/.wh.b', '0'), /"\.\/a\/\.wh\.b".*deletions/],
       [entry('./moved/', '5', { [`${overlay}redirect`]: '/x' }), /"\.\/moved\/".*redirect/],
       [entry('./thin', '0', { [`${overlay}metacopy`]: '' }), /"\.\/thin".*metacopy/],
+      [
+        entry('long', '0', { path: `./${'d/'.repeat(2048)}x` }),
+        /^"\.\/[d/]{198}\.\.\." .*its path has 4099 bytes/,
+      ],
       [entry('../up', '0'), /leads out/],
       [entry('/etc/passwd', '0'), /leads out/],
     ];

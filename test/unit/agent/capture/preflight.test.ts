@@ -34,6 +34,7 @@ const clean: SourceFacts = {
   ],
   missingVolumes: [],
   layerProblem: undefined,
+  unsavable: [],
   multipathListeners: [],
   multipathConnections: [],
   unixPeersOutside: [],
@@ -129,6 +130,7 @@ test.each<[string, RegExp, SourceFacts]>([
   ['volumes', /\/data\/x in a volume is a device/, { ...clean, volumeDevices: ['/data/x'] }],
   ['volumes', /not mounted/, { ...clean, missingVolumes: ['emptyDir data is not mounted'] }],
   ['mountPoints', /a\]b/, { ...clean, mountPoints: ['/a]b'] }],
+  ['unsavable', /a semaphore/, { ...clean, unsavable: ['a semaphore'] }],
   ['writableLayer', /not an overlay/, { ...clean, layerProblem: 'not an overlay' }],
   ['writableLayer', /\/dev\/sda in the writable layer/, { ...clean, layerDevices: ['/dev/sda'] }],
   [

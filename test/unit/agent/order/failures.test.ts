@@ -150,6 +150,33 @@ describe('an order that cannot be carried out', () => {
     await expectEnd('SourcePodGone');
   });
 
+  const ended = new Failure(
+    'terminal',
+    'ContainerChanged',
+    'the dump failed; the source has ended',
+  );
+
+  it('waits for the kubelet to say how a source ended that was killed in the middle of its dump', async () => {
+    world.node.dumpTrouble = ended;
+    await world.createContent(await world.createPod());
+    await world.until('the dump', () => world.node.dumps.length === 1);
+    await world.clock.advance(1500);
+    const state = { terminated: { exitCode: 137, reason: 'OOMKilled' } };
+    await world.setPodStatus({ containerStatuses: [containerStatus({ ready: false, state })] });
+    await expectEnd('CheckpointContainerFailed');
+    expect(message()).toContain('exit code 137 (OOMKilled)');
+    expect(message()).not.toContain('the source runs on');
+    expect(world.node.dumps.length).toBe(1);
+  });
+
+  it('says that the source has ended, and not that it runs, where the kubelet says nothing', async () => {
+    world.node.dumpTrouble = ended;
+    await world.createContent(await world.createPod());
+    await expectEnd('ContainerChanged');
+    expect(message()).toContain('the source has ended');
+    expect(world.content().status.sourceState).toBe('Unknown');
+  });
+
   it('outlives a store that fails for a while', async () => {
     const full = new Failure('retry', 'StorageFull', 'no space left');
     world.node.storeTrouble.push(full, full, full);

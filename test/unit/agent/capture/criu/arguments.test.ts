@@ -34,6 +34,7 @@ const request: DumpArguments = {
   actionScript: '/staging/hold',
   networkNamespaceInode: '4026532',
   mounts,
+  watchedPaths: [],
   memoryPath: 'files',
   afterCapture: 'Resume',
   tcp: 'Close',
@@ -45,7 +46,7 @@ test('the command line of a dump', () => {
     'dump --no-default-config --tree 42 --images-dir /staging/criu --log-file dump.log -v4 --root /proc/42/root ' +
       '--action-script /staging/hold --leave-running --external mnt[/dev]:/dev --external mnt[/dev/shm]:/dev/shm ' +
       '--external mnt[/proc/sys]:/proc/sys --external mnt[/data dir]:/data dir --external net[4026532]:extNetNs ' +
-      '--network-lock skip --tcp-close --manage-cgroups=ignore --file-locks --ext-unix-sk --link-remap --force-irmap ' +
+      '--network-lock skip --tcp-close --manage-cgroups=ignore --skip-in-flight --file-locks --ext-unix-sk --link-remap --force-irmap ' +
       '--evasive-devices --ghost-limit 64M',
   );
 });
@@ -76,3 +77,7 @@ test.each(['Established', 'Refuse'] as const)(
     expect(argv).not.toContain('--tcp-close');
   },
 );
+test('CRIU is told where watched files are, which an overlay would not tell it', () => {
+  const argv = dumpArguments({ ...request, watchedPaths: ['/data', '/a b'] });
+  expect(argv.join(' ')).toContain(' --irmap-scan-path /data --irmap-scan-path /a b ');
+});
