@@ -22,6 +22,10 @@ const root = (path: string): string => fileURLToPath(new URL(`../../${path}`, im
 
 /** A controller process with the rights of its service account. */
 export type ControllerProcess = {
+  /** Sends a signal and waits for nothing. */
+  readonly signal: (signal: 'SIGSTOP' | 'SIGCONT') => void;
+  /** The exit code, once it has ended by itself. */
+  readonly ended: Promise<number | undefined>;
   /** Sends a signal and waits for the end; returns the exit code, undefined after SIGKILL. */
   readonly stop: (signal: 'SIGTERM' | 'SIGKILL') => Promise<number | undefined>;
   readonly log: () => string;
@@ -58,6 +62,8 @@ export class ControllerWorld {
       log += String(chunk);
     });
     return {
+      signal: (signal) => void child.kill(signal),
+      ended: child.then(({ exitCode }) => exitCode),
       stop: async (signal) => {
         child.kill(signal);
         return (await child).exitCode;

@@ -116,8 +116,10 @@ describe('a checkpoint fails', () => {
     await world.rest();
     await jobEnds(world, 'Failed', 'DeadlineExceeded');
     await world.rest();
-    expect(failure(world)?.reason).toBe('DeadlineExceeded');
     expect(world.snapshot('counter')?.spec.cancel).toBe(true);
+    await agentsAct(world);
+    await world.rest();
+    expect(failure(world)?.reason).toBe('DeadlineExceeded');
   });
 
   it('not, when the Job failed but the snapshot is Ready by an uncached look', async () => {
