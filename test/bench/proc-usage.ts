@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+
+/** Of the kernel's USER_HZ, which is 100 on every Linux that Node runs on. */
+const ticksPerSecond = 100;
+
+/** What /proc says about a process now. */
+export type Usage = {
+  readonly processorSeconds: number;
+  readonly residentMebibytes: number;
+  /** Greatest resident set since the process began. */
+  readonly peakMebibytes: number;
+};
+
+const mebibytesOf = (status: string, field: string): number =>
+  Number(new RegExp(`^${field}:\\s+([0-9]+) kB$`, 'm').exec(status)?.[1] ?? Number.NaN) / 1024;
+
+/** Reads the usage of a process; throws when it is gone. `proc`: the procfs that numbers it. */
+export function usageOf(pid: number, proc = '/proc'): Usage {
+  const status = readFileSync(`${proc}/${pid}/status`, 'utf8');
+  const stat = readFileSync(`${proc}/${pid}/stat`, 'utf8');
+  // The command stands in parentheses and may hold anything; the third field follows the last of them.
+  const fields = stat.slice(stat.lastIndexOf(') ') + 2).split(' ');
+  return {
+    processorSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
+    residentMebibytes: mebibytesOf(status, 'VmRSS'),
+    peakMebibytes: mebibytesOf(status, 'VmHWM'),
+  };
+}
+
+/** The load average over one minute: who else was at work decides what a figure is worth. */
+export const loadAverage = (): number => loadavg()[0] ?? Number.NaN;
