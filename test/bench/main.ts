@@ -1,7 +1,11 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import { downBed } from '../bed/bed.ts';
 import { repositoryRoot } from '../bed/images/recipes.ts';
+import { registerCapture } from './capture/command.ts';
 import { registerControlPlane } from './control-plane/command.ts';
+import { registerMemoryPath } from './memory-path-command.ts';
+import { registerPublish } from './publish-command.ts';
 import type { BenchResult } from './report.ts';
 import { lookAround, publishResult } from './report.ts';
 
@@ -26,6 +30,13 @@ const register: Register = (command, run) => {
     )
     .option('--file <path>', 'where to write the figures as JSON', file)
     .action(async (options) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+        // Nothing of a bed may be left, and what runs on it ends with it.
+        process.once(signal, () => {
+          const gone = options.name === undefined ? Promise.resolve() : downBed(options.name);
+          void gone.finally(() => process.exit(130));
+        });
+      }
       const around = lookAround();
       const result = await run(options);
       await publishResult(result, around(), options);
@@ -34,6 +45,9 @@ const register: Register = (command, run) => {
 };
 
 registerControlPlane(register);
+registerCapture(register);
+registerPublish(register);
+registerMemoryPath(register);
 
 try {
   await program.parseAsync();

@@ -30,3 +30,13 @@ export function usageOf(pid: number, proc = '/proc'): Usage {
 
 /** The load average over one minute: who else was at work decides what a figure is worth. */
 export const loadAverage = (): number => loadavg()[0] ?? Number.NaN;
+
+/** Seconds since boot in which something waited for a processor; NaN where the kernel does not count them. */
+export function pressureSeconds(): number {
+  try {
+    const text = readFileSync('/proc/pressure/cpu', 'utf8');
+    return Number(/^some .*total=([0-9]+)$/m.exec(text)?.[1] ?? Number.NaN) / 1e6;
+  } catch {
+    return Number.NaN; // a kernel without pressure figures
+  }
+}

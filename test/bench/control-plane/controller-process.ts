@@ -23,6 +23,8 @@ export type ControllerProcess = {
   readonly metric: (name: string, labels?: string) => Promise<number>;
   /** Lines of its log at level warn or above. */
   readonly warnings: () => readonly string[];
+  /** Rejects when it ends without having been told to. */
+  readonly lasts: Promise<never>;
   readonly stop: (signal: 'SIGTERM' | 'SIGKILL') => Promise<void>;
 };
 
@@ -53,6 +55,8 @@ export function startController(kubeconfigPath: string): ControllerProcess {
     reject: false,
   });
   const ports = Promise.withResolvers<readonly number[]>();
+  const lasts = Promise.withResolvers<never>();
+  let told = false;
   const warnings: string[] = [];
   let rest = '';
   child.stdout.on('data', (chunk: unknown) => {
@@ -64,10 +68,14 @@ export function startController(kubeconfigPath: string): ControllerProcess {
     }
   });
   child.stderr.on('data', (chunk: unknown) => warnings.push(String(chunk)));
-  void child.then(({ exitCode }) =>
-    ports.reject(new Error(`the controller ended with ${exitCode}:\n${warnings.join('\n')}`)),
-  );
-  ports.promise.catch(() => {}); // told to whoever asks for its metrics
+  void child.then(({ exitCode }) => {
+    const last = warnings.slice(-5).join('\n');
+    const error = new Error(`the controller ended with ${exitCode}:\n${last}`);
+    ports.reject(error);
+    if (!told) lasts.reject(error);
+  });
+  // Told to whoever asks for its metrics, and to whoever relies on it.
+  for (const promise of [ports.promise, lasts.promise]) promise.catch(() => {});
 
   const metrics = async (): Promise<string> => {
     const [, port] = await ports.promise;
@@ -90,7 +98,9 @@ export function startController(kubeconfigPath: string): ControllerProcess {
     },
     metric: async (name, labels) => sumOf(await metrics(), name, labels),
     warnings: () => warnings,
+    lasts: lasts.promise,
     stop: async (signal) => {
+      told = true;
       child.kill(signal);
       await child;
     },

@@ -12,10 +12,16 @@ import { type ControlPlaneWorld, create } from './world.ts';
 const never = new AbortController().signal;
 /** Creates that may wait for their answer at once; more means that the API server does not follow, and the load ends. */
 const mostUnanswered = 500;
+const warningsShown = 5;
 const startDeadlineMilliseconds = 120_000;
 
 /** A process with the simulated agents of all nodes. */
-export type AgentsProcess = { readonly pid: number; readonly stop: () => Promise<void> };
+export type AgentsProcess = {
+  readonly pid: number;
+  /** Lines of its log at level warn or above; the first few are shown. */
+  readonly warnings: () => number;
+  readonly stop: () => Promise<void>;
+};
 
 /** Starts it inside the hub, so that the bed's forwarder, which no cluster has, does not carry its traffic. */
 export async function startAgents(
@@ -33,10 +39,11 @@ export async function startAgents(
     reject: false,
   });
   const ready = Promise.withResolvers<void>();
+  let warnings = 0;
   child.stdout.on('data', (chunk: unknown) => {
     for (const line of String(chunk).split('\n').filter(Boolean)) {
       if (line === 'ready') ready.resolve();
-      else process.stderr.write(`${line}\n`);
+      else if (++warnings <= warningsShown) process.stderr.write(`${line}\n`);
     }
   });
   void child.then(() => ready.reject(new Error('the simulated agents ended')));
@@ -46,6 +53,7 @@ export async function startAgents(
   await ready.promise;
   return {
     pid: child.pid ?? 0,
+    warnings: () => warnings,
     stop: async () => {
       child.stdin.end();
       await child;

@@ -72,7 +72,12 @@ function tablesOf(figures: ControlPlaneFigures): readonly ResultTable[] {
         ['requests to the API server', `${shown(audit.requestsPerSecond)} /s`],
         ['writes refused (conflicts)', String(audit.refused)],
         ['load average during the load', shown(figures.loadAverage)],
+        [
+          'time in which something waited for a processor',
+          `${shown(figures.processorPressure * 100)} %`,
+        ],
         ['warnings in its log', String(figures.warnings.length)],
+        ["warnings in the agents' log", String(figures.agentWarnings)],
       ],
     },
   ];

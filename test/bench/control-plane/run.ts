@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../../core/clock.ts';
 import { type Bed, downBed, upBed } from '../../bed/bed.ts';
 import { readState } from '../../bed/state.ts';
 import { spreadOf } from '../figures.ts';
-import { loadAverage, type Usage, usageOf } from '../proc-usage.ts';
+import { loadAverage, pressureSeconds, type Usage, usageOf } from '../proc-usage.ts';
 import type { BenchResult } from '../report.ts';
 import { type AuditFigures, auditFigures } from './audit.ts';
 import { type ControllerProcess, compile, startController } from './controller-process.ts';
@@ -46,34 +45,33 @@ export type ControlPlaneFigures = {
   readonly audit: AuditFigures;
   readonly loadSeconds: number;
   readonly loadAverage: number;
+  /** Share of the load's time in which something waited for a processor, by the kernel's pressure figures. */
+  readonly processorPressure: number;
   /** Processor seconds of each process while the load lasted. */
   readonly processorSeconds: Readonly<Record<string, number>>;
   readonly warnings: readonly string[];
+  readonly agentWarnings: number;
 };
 
 /** Runs it on a bed of its own, which is gone afterwards whatever happened. */
 export async function runControlPlane(options: ControlPlaneOptions): Promise<BenchResult> {
-  const directory = await mkdtemp(join(tmpdir(), 'cryopod-bench-'));
+  const { bedName, log } = options;
   try {
-    const { bedName, log } = options;
     await compile();
     await downBed(bedName);
     const bed = await upBed({ name: bedName, nodes: 0, log });
-    return controlPlaneResult(await measure(bed, options, directory));
+    return controlPlaneResult(await measure(bed, options));
   } finally {
-    await downBed(options.bedName);
-    await rm(directory, { recursive: true, force: true });
+    await downBed(bedName);
   }
 }
 
-async function measure(
-  bed: Bed,
-  options: ControlPlaneOptions,
-  directory: string,
-): Promise<ControlPlaneFigures> {
+async function measure(bed: Bed, options: ControlPlaneOptions): Promise<ControlPlaneFigures> {
   const { agents, atRest, inFlight, perSecond, log } = options;
   const count = inFlight + Math.round(options.plateauSeconds * perSecond);
   log(`${agents} nodes, ${count} pods, ${atRest} objects at rest are being made`);
+  const directory = join(bed.directory, 'bench');
+  await mkdir(directory, { mode: 0o700 });
   const world = await controlPlaneWorld(bed, agents, directory);
   await world.pods('source', count);
   await world.rest(Math.floor(atRest / 2));
@@ -92,7 +90,10 @@ async function measure(
     // Little's law: with so many arriving a second, each must last that long for so many to be in flight.
     const simulated = await startAgents(bed.name, world, (inFlight / perSecond) * 1000);
     stopAgents = simulated.stop;
-    const load = await underLoad(world, bed, controller, simulated.pid, options, count);
+    const load = await Promise.race([
+      underLoad(world, bed, controller, simulated.pid, options, count),
+      controller.lasts,
+    ]);
     const audit = await auditFigures(bed.auditLogPath, load.hops.courses, startedAt);
     const courses = [...load.hops.courses.values()];
     return {
@@ -106,6 +107,7 @@ async function measure(
       failed: courses.filter(({ failed }) => failed !== undefined).length,
       ...load.figures,
       warnings: controller.warnings(),
+      agentWarnings: simulated.warnings(),
     };
   } finally {
     await controller.stop('SIGTERM');
@@ -136,6 +138,7 @@ async function underLoad(
   const seen = new Hops(world.admin);
   await seen.start();
   const before = seconds();
+  const pressureBefore = pressureSeconds();
   const startedAt = performance.now();
   try {
     log(`${count} snapshots arrive, ${perSecond} a second`);
@@ -151,6 +154,8 @@ async function underLoad(
         mostInFlight,
         loadSeconds: (performance.now() - startedAt) / 1000,
         loadAverage: loadAverage(),
+        processorPressure:
+          (pressureSeconds() - pressureBefore) / ((performance.now() - startedAt) / 1000),
         processorSeconds: Object.fromEntries(
           Object.entries(after).map(([name, value]) => [name, value - (before[name] ?? 0)]),
         ),
