@@ -33,7 +33,7 @@ export function registerCapture(register: Register): void {
       bedName: name,
       sizes: all ? [...sizes, largestSize] : sizes,
       contents: (['random', 'text'] as const).filter((one) => ['both', one].includes(content)),
-      rounds,
+      ...{ rounds, warmUp: true },
       idleSeconds: 20,
       log: (line) => process.stderr.write(`bench: ${line}\n`),
     }),

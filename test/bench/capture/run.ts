@@ -16,6 +16,8 @@ export type CaptureOptions = {
   readonly sizes: readonly number[];
   readonly contents: readonly Exclude<Content, 'loop'>[];
   readonly rounds: number;
+  /** A round before them that does not count: it fills caches, warms code up and lets the disk grow its files. */
+  readonly warmUp: boolean;
   readonly idleSeconds: number;
   readonly log: (line: string) => void;
 };
@@ -52,7 +54,10 @@ export async function runCapture(options: CaptureOptions): Promise<BenchResult> 
 }
 
 /** The same on a bed that has Cryopod already. */
-export async function measureCaptures(bed: Bed, options: CaptureOptions): Promise<CaptureFigures> {
+export async function measureCaptures(
+  bed: Bed,
+  options: Omit<CaptureOptions, 'bedName'>,
+): Promise<CaptureFigures> {
   await installPrograms(bed, node);
   await bed.kubectl(['create', 'namespace', namespace]);
   const kube = await connect(bed.kubeconfigPath);
@@ -78,18 +83,17 @@ async function measureSource(
   bed: Bed,
   kube: Awaited<ReturnType<typeof connect>>,
   agent: AgentProcess,
-  options: CaptureOptions,
+  options: Pick<CaptureOptions, 'rounds' | 'warmUp' | 'log'>,
   content: Content,
   mebibytes: number,
 ): Promise<SourceFigures> {
   const source = await startSource(bed, node, content, mebibytes);
   const rounds: Round[] = [];
-  // The first warms up caches, code and disk, and does not count.
-  for (let round = 0; round <= options.rounds; round += 1) {
+  for (let round = options.warmUp ? 0 : 1; round <= options.rounds; round += 1) {
     const { options: criuOptions, ...captured } = await measureCapture(
       ...([bed, kube, node, agent, source] as const),
     );
-    if (round === 0 && options.rounds > 0) continue;
+    if (round === 0) continue;
     const baselines = await measureBaselines(bed, kube, node, source, criuOptions);
     rounds.push({ ...captured, ...baselines, loadAverage: loadAverage() });
     options.log(
