@@ -2,12 +2,13 @@ import { access, readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { KubeConfig } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { errorText, Failure } from '../core/failure.ts';
 import { HttpExchange, type ServerAccess } from './http-exchange.ts';
 import type { Kube, ServerClock } from './kube-port.ts';
 import { RestKube } from './kube-rest.ts';
+import { serverOfPod, serviceAccountAccess, serviceAccountDirectory } from './service-account.ts';
 
 export type ConnectOptions = {
   /** Wins over everything; otherwise KUBECONFIG, then the pod's service account, then ~/.kube/config. */
@@ -29,24 +30,46 @@ export type ConnectedKube = Kube &
     readonly close: () => void;
   };
 
-const tokenPath = '/var/run/secrets/kubernetes.io/serviceaccount/token';
-
 /** Finds out where the API server is and who we are. Nothing is sent yet. Throws a `terminal` failure 'NotConfigured' when there is nothing to go by. */
 export async function connectKube(options: ConnectOptions): Promise<ConnectedKube> {
-  const config = await loadConfig(options.kubeconfigPath);
+  const clock = options.clock ?? systemClock;
+  const access = await findAccess(options.kubeconfigPath, clock);
+  const exchange = new HttpExchange(access, clock, options);
+  const kube = new RestKube(exchange, clock, options.onWarning ?? (() => {}));
+  const server = access.server.href.replace(/\/$/, '');
+  return Object.assign(kube, { server, close: () => exchange.close() });
+}
+
+async function findAccess(kubeconfigPath: string | undefined, clock: Clock): Promise<ServerAccess> {
+  const home = path.join(homedir(), '.kube', 'config');
+  const environment = process.env.KUBECONFIG ?? '';
+  if (kubeconfigPath !== undefined) return kubeconfigAccess([kubeconfigPath]);
+  const files = environment.split(path.delimiter).filter((part) => part !== '');
+  if (files.length > 0) return kubeconfigAccess(files);
+  const server = serverOfPod(process.env);
+  if (server !== undefined && (await isThere(path.join(serviceAccountDirectory, 'token')))) {
+    return serviceAccountAccess(server, serviceAccountDirectory, clock);
+  }
+  if (await isThere(home)) return kubeconfigAccess([home]);
+  throw notConfigured('set KUBECONFIG, or run in a pod with a service account');
+}
+
+/** Access as kubeconfig files tell it; of several the first that says something wins. */
+async function kubeconfigAccess([first = '', ...others]: readonly string[]): Promise<ServerAccess> {
+  const config = await fromFile(first);
+  for (const other of others) config.mergeConfig(await fromFile(other), true);
   const cluster = config.getCurrentCluster();
   if (cluster === null || !URL.canParse(cluster.server)) {
     throw notConfigured(`the kubeconfig names no cluster in its current context`);
   }
-  const clock = options.clock ?? systemClock;
   const server = new URL(cluster.server);
   if (server.protocol === 'http:' && !cluster.skipTLSVerify) {
     throw notConfigured(`${cluster.server} is not https`);
   }
   const proxied = cluster.proxyUrl !== undefined && cluster.proxyUrl !== '';
-  const serverAccess: ServerAccess = {
+  return {
     server,
-    // Reads certificates and a service account's token anew (the token at most once a minute): both rotate on disk.
+    // Reads certificates and tokens in files anew: both rotate on disk.
     options: async () => {
       const request: RequestOptions = {};
       await config.applyToHTTPSOptions(request);
@@ -55,34 +78,14 @@ export async function connectKube(options: ConnectOptions): Promise<ConnectedKub
       return proxied && agent !== undefined ? { ...rest, agent } : rest;
     },
   };
-  const exchange = new HttpExchange(serverAccess, clock, options);
-  const kube = new RestKube(exchange, clock, options.onWarning ?? (() => {}));
-  return Object.assign(kube, { server: cluster.server, close: () => exchange.close() });
-}
-
-async function loadConfig(kubeconfigPath: string | undefined): Promise<KubeConfig> {
-  const config = new KubeConfig();
-  const home = path.join(homedir(), '.kube', 'config');
-  const environment = process.env.KUBECONFIG ?? '';
-  if (kubeconfigPath !== undefined) return fromFile(config, kubeconfigPath);
-  if (environment !== '') {
-    const [first = '', ...others] = environment.split(path.delimiter).filter((part) => part !== '');
-    await fromFile(config, first);
-    for (const other of others) config.mergeConfig(await fromFile(new KubeConfig(), other), true);
-    return config;
-  }
-  const inCluster = (process.env.KUBERNETES_SERVICE_HOST ?? '') !== '';
-  if (inCluster && (await isThere(tokenPath))) {
-    config.loadFromCluster();
-    return config;
-  }
-  if (await isThere(home)) return fromFile(config, home);
-  throw notConfigured('set KUBECONFIG, or run in a pod with a service account');
 }
 
 /** client-node's own loader throws raw file and YAML errors. */
-async function fromFile(config: KubeConfig, file: string): Promise<KubeConfig> {
+async function fromFile(file: string): Promise<KubeConfig> {
   try {
+    // Only here: importing it costs 30 MiB and most of a second, which a pod with a service account need not pay.
+    const client = await import('@kubernetes/client-node');
+    const config = new client.KubeConfig();
     config.loadFromString(await readFile(file, 'utf8'));
     config.makePathsAbsolute(path.dirname(path.resolve(file)));
     return config;

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Kind } from '../../../core/api/kinds.ts';
 import { kinds } from '../../../core/api/kinds.ts';
@@ -38,9 +38,17 @@ export class Accounts {
     this.#directory = directory;
   }
 
-  /** The controller's. */
-  controller(): Promise<string> {
-    return this.#kubeconfig('controller', 'cryopod-controller', {}, 'forwarder');
+  /** The controller's: a kubeconfig for what is written in its name, and the directory that the kubelet would mount into its pod. */
+  async controller(): Promise<{ readonly kubeconfigPath: string; readonly mounted: string }> {
+    const account = 'cryopod-controller';
+    const mounted = join(this.#directory, 'controller-account');
+    await mkdir(mounted, { mode: 0o700 });
+    await copyFile(this.#bed.caPath, join(mounted, 'ca.crt'));
+    await writeFile(join(mounted, 'token'), await this.#token(account, {}), { mode: 0o600 });
+    return {
+      kubeconfigPath: await this.#kubeconfig('controller', account, {}, 'forwarder'),
+      mounted,
+    };
   }
 
   /** An agent's: its token is bound to a pod on the node, which the admission policies ask for. */
@@ -69,7 +77,7 @@ export class Accounts {
     return { forwarder, hub };
   }
 
-  async #kubeconfig(name: string, account: string, bound: object, reach: Reach): Promise<string> {
+  async #token(account: string, bound: object): Promise<string> {
     const request = {
       apiVersion: 'authentication.k8s.io/v1',
       kind: 'TokenRequest',
@@ -77,7 +85,11 @@ export class Accounts {
       spec: { expirationSeconds: 7200, ...bound },
     };
     const answer = await this.#admin.create(tokenKind(account), request, { dryRun: false }, never);
-    const token = textAt(recordAt(answer, 'status'), 'token');
+    return textAt(recordAt(answer, 'status'), 'token');
+  }
+
+  async #kubeconfig(name: string, account: string, bound: object, reach: Reach): Promise<string> {
+    const token = await this.#token(account, bound);
     const authority = (await readFile(this.#bed.caPath)).toString('base64');
     const server = reach === 'hub' ? `https://${hubAddress}:443` : this.#bed.server;
     const path = join(this.#directory, name);

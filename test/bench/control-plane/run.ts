@@ -76,10 +76,10 @@ async function measure(bed: Bed, options: ControlPlaneOptions): Promise<ControlP
   await world.pods('source', count);
   await world.rest(Math.floor(atRest / 2));
   log('the controller starts');
-  const first = startController(world.controllerKubeconfig);
+  const first = startController(bed.server, world.controllerAccount);
   const firstStartMilliseconds = await first.steady(atRest, steadyDeadlineMilliseconds);
   await first.stop('SIGTERM');
-  const controller = startController(world.controllerKubeconfig);
+  const controller = startController(bed.server, world.controllerAccount);
   let stopAgents: () => Promise<void> = async () => {};
   try {
     const restartMilliseconds = await controller.steady(atRest, steadyDeadlineMilliseconds);

@@ -29,19 +29,20 @@ export const nodeOf = (nodes: readonly string[], index: number): string =>
 export class ControlPlaneWorld {
   readonly nodes: readonly string[];
   readonly admin: ConnectedKube;
-  readonly controllerKubeconfig: string;
+  /** The controller's service account, as its pod has it. */
+  readonly controllerAccount: string;
   readonly #controller: ConnectedKube;
   readonly #agents: readonly Awaited<ReturnType<Accounts['agent']>>[];
 
   constructor(
     nodes: readonly string[],
     admin: ConnectedKube,
-    controller: { readonly kube: ConnectedKube; readonly kubeconfigPath: string },
+    controller: { readonly kube: ConnectedKube; readonly account: string },
     agents: readonly Awaited<ReturnType<Accounts['agent']>>[],
   ) {
     this.nodes = nodes;
     this.admin = admin;
-    this.controllerKubeconfig = controller.kubeconfigPath;
+    this.controllerAccount = controller.account;
     this.#controller = controller.kube;
     this.#agents = agents;
   }
@@ -125,9 +126,9 @@ export async function controlPlaneWorld(
   await bed.kubectl(['create', 'serviceaccount', 'default', '-n', namespace]);
   const admin = await connect(bed.kubeconfigPath);
   const accounts = new Accounts(bed, admin, directory);
-  const kubeconfigPath = await accounts.controller();
+  const { kubeconfigPath, mounted } = await accounts.controller();
   const nodes = Array.from({ length: agentCount }, (_, index) => `node-${index}`);
   const agents = await Promise.all(nodes.map((node) => accounts.agent(node)));
-  const controller = { kube: await connect(kubeconfigPath), kubeconfigPath };
+  const controller = { kube: await connect(kubeconfigPath), account: mounted };
   return new ControlPlaneWorld(nodes, admin, controller, agents);
 }
