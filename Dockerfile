@@ -83,6 +83,8 @@ COPY --from=build /app/dist ./dist
 LABEL org.opencontainers.image.title="Cryopod agent" \
       org.opencontainers.image.description="Checkpoints the pods of one node with CRIU" \
       org.opencontainers.image.licenses="Apache-2.0"
+# glibc raises this limit at the first large block that is freed and keeps the next ones: the agent would stay as large as its last publish.
+ENV MALLOC_MMAP_THRESHOLD_=131072
 USER 0:0
 ENTRYPOINT ["/usr/local/bin/node", "dist/agent/main.js"]
 CMD []

@@ -44,6 +44,8 @@ export async function storeMemory(
     });
   } finally {
     for (const handle of handles) await handle.close();
+    // Their memory goes back now. An agent that is idle afterwards collects no garbage, and each capture would leave it larger.
+    for (const { buffer } of buffers) buffer.transfer(0);
   }
   return files.map(({ name, sizeBytes }, index) => ({
     file: name,

@@ -28,6 +28,13 @@ export function usageOf(pid: number, proc = '/proc'): Usage {
   };
 }
 
+/** Processor seconds of this process and of the children it has waited for. */
+export function familyProcessorSeconds(): number {
+  const stat = readFileSync('/proc/self/stat', 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(') ') + 2).split(' ');
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / ticksPerSecond;
+}
+
 /** The load average over one minute: who else was at work decides what a figure is worth. */
 export const loadAverage = (): number => loadavg()[0] ?? Number.NaN;
 
