@@ -60,7 +60,8 @@ LABEL org.opencontainers.image.title="Cryopod controller" \
       org.opencontainers.image.description="Turns checkpoint and snapshot requests into work orders for node agents" \
       org.opencontainers.image.licenses="Apache-2.0"
 USER 65532:65532
-ENTRYPOINT ["/usr/local/bin/node", "dist/controller/main.js"]
+# Ten thousand objects pass through on a start: with a small young generation they do not make the heap grow to twice what stays.
+ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=4", "dist/controller/main.js"]
 CMD []
 
 FROM base AS agent
