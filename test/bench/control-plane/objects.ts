@@ -103,7 +103,7 @@ export function oldContentStatus(rawContent: RawObject, nodeName: string): RawOb
   const content: PodSnapshotContent = parsed(parsePodSnapshotContent(rawContent));
   const facts = {
     startedAt: timestamp(Date.now()),
-    restartCount: 0,
+    restartCounts: { [container]: 0 },
     bootID: 'simulated',
     images: [{ container, image, imageID: image }],
     limits: { [container]: { cpu: '2', memory: '4Gi' } },

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { nodeCaches } from '../../../agent/caches.ts';
-import type { CaptureBackend } from '../../../agent/capture/backend.ts';
+import type { CaptureBackend, SourceContainer } from '../../../agent/capture/backend.ts';
 import { checkRequest } from '../../../agent/capture/check-request.ts';
 import type { Artifacts, OrderDeps } from '../../../agent/order/deps.ts';
 import { startOrders } from '../../../agent/order/orders.ts';
@@ -29,10 +29,13 @@ const nothing = async (): Promise<void> => {};
 const backend: CaptureBackend = {
   probe: async () => ({ usable: true, why: '', version: someDump.criuVersion }),
   preflight: async () => ({ blockers: [], estimatedBytes: 1000 }),
-  start: async (_request, onProcess) => {
-    const process = { pid: 9000, startTicks: 1 };
-    await onProcess(process);
-    return { process, held: nothing, release: async () => someDump, abort: nothing };
+  start: async (request, onProcesses) => {
+    const criu = { pid: 9000, startTicks: 1 };
+    const processes = request.containers.map(({ name, root }) => ({
+      ...{ container: name, source: root, criu },
+    }));
+    await onProcesses(processes);
+    return { held: nothing, release: async () => someDump, abort: nothing };
   },
   settle: async () => ({ sourceRuns: true }),
 };
@@ -48,6 +51,12 @@ const artifacts = (publishMilliseconds: number): Artifacts => ({
   },
   find: async () => undefined,
   discard: nothing,
+});
+
+const resolved = (name: string): SourceContainer => ({
+  name,
+  containerID: `containerd://${name}`,
+  root: { pid: 4711, startTicks: 99 },
 });
 
 const staging: Staging = {
@@ -101,7 +110,7 @@ export async function startSimulatedAgent(
     cache: caches.orders,
     journal: memoryJournal(),
     artifacts: artifacts(agent.publishMilliseconds),
-    sources: { resolve: async () => ({ pid: 4711, startTicks: 99 }), tell: async () => true },
+    sources: { resolve: async (_pod, names) => names.map(resolved), tell: async () => true },
     lease: (content, leaseSignal) => {
       const { name, uid } = content.metadata;
       const owner = { apiVersion, kind: 'PodSnapshotContent', name, uid };
