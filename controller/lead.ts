@@ -30,8 +30,11 @@ export type LeadDeps = CacheDeps & {
   readonly namespace: string;
 };
 
-/** Objects of one kind worked on at the same time. */
-const slots = 8;
+/**
+ * Objects of one kind worked on at the same time. Each waits for some five answers in a row: with 8, a server that takes 300 ms for each lets no more
+ * than five snapshots a second through, and all later ones wait behind.
+ */
+const slots = 32;
 /** Every key is looked at again after this long, whatever events were missed; spread by a fifth. */
 const resyncMilliseconds = 300_000;
 /** What a reconcile in the middle of a write gets on an orderly stop. */

@@ -1,13 +1,14 @@
-import { access, readFile } from 'node:fs/promises';
+import { access as lookFor, readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { KubeConfig } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { errorText, Failure } from '../core/failure.ts';
 import { HttpExchange, type ServerAccess } from './http-exchange.ts';
 import type { Kube, ServerClock } from './kube-port.ts';
 import { RestKube } from './kube-rest.ts';
+import { serverOfPod, serviceAccountAccess, serviceAccountDirectory } from './service-account.ts';
 
 export type ConnectOptions = {
   /** Wins over everything; otherwise KUBECONFIG, then the pod's service account, then ~/.kube/config. */
@@ -33,25 +34,58 @@ export type ConnectedKube = Kube &
     readonly close: () => void;
   };
 
-const tokenPath = '/var/run/secrets/kubernetes.io/serviceaccount/token';
-
 /** Finds out where the API server is and who we are. Nothing is sent yet. Throws a `terminal` failure 'NotConfigured' when there is nothing to go by. */
 export async function connectKube(options: ConnectOptions): Promise<ConnectedKube> {
-  const config = await loadConfig(options.kubeconfigPath);
-  if (options.context !== undefined) chooseContext(config, options.context);
+  const clock = options.clock ?? systemClock;
+  const { access: found, namespace } = await findAccess(options, clock);
+  const exchange = new HttpExchange(found, clock, options);
+  const kube = new RestKube(exchange, clock, options.onWarning ?? (() => {}));
+  const server = found.server.href.replace(/\/$/, '');
+  return Object.assign(kube, { server, namespace, close: () => exchange.close() });
+}
+
+/** Where the server is, and which namespace whoever says so has in mind. */
+type Access = { readonly access: ServerAccess; readonly namespace: string };
+
+async function findAccess(
+  { kubeconfigPath, context }: ConnectOptions,
+  clock: Clock,
+): Promise<Access> {
+  const home = path.join(homedir(), '.kube', 'config');
+  const environment = process.env.KUBECONFIG ?? '';
+  if (kubeconfigPath !== undefined) return kubeconfigAccess([kubeconfigPath], context);
+  const files = environment.split(path.delimiter).filter((part) => part !== '');
+  if (files.length > 0) return kubeconfigAccess(files, context);
+  const server = serverOfPod(process.env);
+  if (server !== undefined && (await isThere(path.join(serviceAccountDirectory, 'token')))) {
+    const access = await serviceAccountAccess(server, serviceAccountDirectory, clock);
+    return { access, namespace: '' };
+  }
+  if (await isThere(home)) return kubeconfigAccess([home], context);
+  throw notConfigured('set KUBECONFIG, or run in a pod with a service account');
+}
+
+/** Access as kubeconfig files tell it; of several the first that says something wins. */
+async function kubeconfigAccess(
+  [first = '', ...others]: readonly string[],
+  context: string | undefined,
+): Promise<Access> {
+  const config = await fromFile(first);
+  for (const other of others) config.mergeConfig(await fromFile(other), true);
+  if (context !== undefined) chooseContext(config, context);
   const cluster = config.getCurrentCluster();
   if (cluster === null || !URL.canParse(cluster.server)) {
     throw notConfigured(`the kubeconfig names no cluster in its current context`);
   }
-  const clock = options.clock ?? systemClock;
   const server = new URL(cluster.server);
   if (server.protocol === 'http:' && !cluster.skipTLSVerify) {
     throw notConfigured(`${cluster.server} is not https`);
   }
   const proxied = cluster.proxyUrl !== undefined && cluster.proxyUrl !== '';
-  const serverAccess: ServerAccess = {
+  const namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? '';
+  const access: ServerAccess = {
     server,
-    // Reads certificates and a service account's token anew (the token at most once a minute): both rotate on disk.
+    // Reads certificates and tokens in files anew: both rotate on disk.
     options: async () => {
       const request: RequestOptions = {};
       await config.applyToHTTPSOptions(request);
@@ -60,33 +94,7 @@ export async function connectKube(options: ConnectOptions): Promise<ConnectedKub
       return proxied && agent !== undefined ? { ...rest, agent } : rest;
     },
   };
-  const exchange = new HttpExchange(serverAccess, clock, options);
-  const kube = new RestKube(exchange, clock, options.onWarning ?? (() => {}));
-  const namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? '';
-  return Object.assign(kube, {
-    ...{ server: cluster.server, namespace },
-    close: () => exchange.close(),
-  });
-}
-
-async function loadConfig(kubeconfigPath: string | undefined): Promise<KubeConfig> {
-  const config = new KubeConfig();
-  const home = path.join(homedir(), '.kube', 'config');
-  const environment = process.env.KUBECONFIG ?? '';
-  if (kubeconfigPath !== undefined) return fromFile(config, kubeconfigPath);
-  if (environment !== '') {
-    const [first = '', ...others] = environment.split(path.delimiter).filter((part) => part !== '');
-    await fromFile(config, first);
-    for (const other of others) config.mergeConfig(await fromFile(new KubeConfig(), other), true);
-    return config;
-  }
-  const inCluster = (process.env.KUBERNETES_SERVICE_HOST ?? '') !== '';
-  if (inCluster && (await isThere(tokenPath))) {
-    config.loadFromCluster();
-    return config;
-  }
-  if (await isThere(home)) return fromFile(config, home);
-  throw notConfigured('set KUBECONFIG, or run in a pod with a service account');
+  return { access, namespace };
 }
 
 function chooseContext(config: KubeConfig, name: string): void {
@@ -97,8 +105,11 @@ function chooseContext(config: KubeConfig, name: string): void {
 }
 
 /** client-node's own loader throws raw file and YAML errors. */
-async function fromFile(config: KubeConfig, file: string): Promise<KubeConfig> {
+async function fromFile(file: string): Promise<KubeConfig> {
   try {
+    // Only here: importing it costs 30 MiB and most of a second, which a pod with a service account need not pay.
+    const client = await import('@kubernetes/client-node');
+    const config = new client.KubeConfig();
     config.loadFromString(await readFile(file, 'utf8'));
     config.makePathsAbsolute(path.dirname(path.resolve(file)));
     return config;
@@ -108,7 +119,7 @@ async function fromFile(config: KubeConfig, file: string): Promise<KubeConfig> {
 }
 
 async function isThere(file: string): Promise<boolean> {
-  return access(file).then(
+  return lookFor(file).then(
     () => true,
     () => false,
   );

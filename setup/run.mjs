@@ -17,6 +17,7 @@ const help = `usage: node setup/run.mjs COMMAND [ARGUMENTS]
 
   start      the main job on a real cluster on this machine   (npm start -- --help)
   bed        the cluster by itself: up, down, kubectl, ...     (npm run bed -- --help)
+  bench      measurements, beside what the machine does by itself (npm run bench -- --help)
   test       type check, lint, unit, integration and central end-to-end tests
   test:full  every other end-to-end case and fault; arguments of both go to vitest
 
@@ -27,6 +28,7 @@ Debian and Ubuntu, missing packages of the distribution.
 const programs = {
   start: join('test', 'bed', 'start.ts'),
   bed: join('test', 'bed', 'main.ts'),
+  bench: join('test', 'bench', 'main.ts'),
 };
 
 async function main([command = 'help', ...args]) {
@@ -36,7 +38,7 @@ async function main([command = 'help', ...args]) {
     return 0;
   }
   if (command in programs) {
-    if (!asksForHelp) checkMachine(command === 'start' ? 'start' : 'run bed');
+    if (!asksForHelp) checkMachine(command === 'start' ? 'start' : `run ${command}`);
     installDependencies(root);
     if (!asksForHelp) installPackages();
     return launch(root, [programs[command], ...args]);

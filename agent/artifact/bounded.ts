@@ -32,3 +32,23 @@ export async function inParallel<T>(
   signal.throwIfAborted();
   if (failures.length > 0) throw failures[0];
 }
+
+/**
+ * Does several things at once, as Promise.all does, but rejects only when all of them have ended: none may still use what the caller closes then. After
+ * the first failure the others see their signal abort.
+ */
+export async function together<T extends readonly unknown[] | []>(
+  signal: AbortSignal,
+  begin: (signal: AbortSignal) => T,
+): Promise<{ -readonly [Index in keyof T]: Awaited<T[Index]> }> {
+  const stop = new AbortController();
+  const running = begin(AbortSignal.any([signal, stop.signal]));
+  try {
+    return await Promise.all(running);
+  } catch (error) {
+    stop.abort(error);
+    await Promise.allSettled(running);
+    signal.throwIfAborted();
+    throw error;
+  }
+}

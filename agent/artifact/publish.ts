@@ -2,6 +2,7 @@ import { Failure, isFailure } from '../../core/failure.ts';
 import type { DumpResult } from '../capture/backend.ts';
 import { digestOf } from '../store/digest.ts';
 import type { Digest, ReferenceKey, SnapshotStore } from '../store/store.ts';
+import { together } from './bounded.ts';
 import {
   type ArtifactConfig,
   type ArtifactFacts,
@@ -13,7 +14,7 @@ import { abandonPublish } from './delete.ts';
 import { packingFailure } from './local-failure.ts';
 import { layersOf, manifestOf } from './manifest.ts';
 import { mediaTypes } from './media-types.ts';
-import { openPublishWork, type PublishWork } from './publish-work.ts';
+import { openPublishWork } from './publish-work.ts';
 import { type PublishedArtifact, publishedArtifact } from './published.ts';
 import { type OnProgress, storeLayers } from './store-layers.ts';
 
@@ -71,8 +72,15 @@ async function publish(request: PublishRequest): Promise<PublishedArtifact> {
     freezeMilliseconds: dump.freezeMilliseconds,
     totals: totalsOf(packed),
   } satisfies ArtifactConfig);
-  const manifest = manifestOf(config, await putJSON(work, config, signal));
-  const { digest, size } = await putJSON(work, manifest, signal);
+  const configBlob = jsonBlob(config);
+  const manifest = manifestOf(config, { digest: configBlob.digest, size: configBlob.size });
+  const manifestBlob = jsonBlob(manifest);
+  const { digest, size } = manifestBlob;
+  await together(signal, (stop) =>
+    [configBlob, manifestBlob].map((blob) =>
+      work.put(blob.digest, blob.size, blob.bytes, async () => blob.bytes, stop),
+    ),
+  );
 
   signal.throwIfAborted();
   await request.beforeReference();
@@ -91,15 +99,13 @@ async function publish(request: PublishRequest): Promise<PublishedArtifact> {
   return publishedArtifact(digest, size, manifest, config);
 }
 
-async function putJSON(
-  work: PublishWork,
-  value: unknown,
-  signal: AbortSignal,
-): Promise<{ readonly digest: Digest; readonly size: number }> {
+function jsonBlob(value: unknown): {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+  readonly size: number;
+} {
   const bytes = Buffer.from(JSON.stringify(value));
-  const digest = digestOf(bytes);
-  await work.put(digest, bytes.byteLength, bytes, async () => bytes, signal);
-  return { digest, size: bytes.byteLength };
+  return { bytes, digest: digestOf(bytes), size: bytes.byteLength };
 }
 
 function totalsOf(containers: ArtifactConfig['containers']): ArtifactConfig['totals'] {

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Failure } from '../../core/failure.ts';
 import type { DumpResult } from '../capture/backend.ts';
+import { together } from './bounded.ts';
 import type { ArtifactContainer, ArtifactFacts, TarBlob } from './config.ts';
 import { criuTar, listImages } from './criu-layer.ts';
 import { writeLayerFile } from './layer-file.ts';
@@ -48,15 +49,19 @@ export async function storeLayers(
     onProgress({ bytesDone: Math.min(seen, bytesTotal), bytesTotal });
   };
 
-  const pack = (name: string, tar: AsyncIterable<Buffer>): Promise<TarBlob> =>
-    storeTar(name, tar, work, onBytes, signal);
-  const files = (name: string, path: string, kind: LayerKind): Promise<TarBlob> =>
-    pack(name, ociLayer(createReadStream(staged(path), { highWaterMark: 1 << 20 }), kind));
+  const layer = (path: string, kind: LayerKind): AsyncIterable<Buffer> =>
+    ociLayer(createReadStream(staged(path), { highWaterMark: 1 << 20 }), kind);
 
   const containers: ArtifactContainer[] = [];
   for (const [index, { fact, dumped }] of pairs.entries()) {
     const directory = staged(dumped.imagesDirectory);
     const { memory, small } = images[index] ?? { memory: [], small: [] };
+    // Side by side: each waits for the disk again and again, and a small dump does little else.
+    const [pages, criu, rootfs] = await together(signal, (stop) => [
+      storeMemory(directory, memory, work, onBytes, stop),
+      storeTar(`criu-${index}`, criuTar(directory, small), work, onBytes, stop),
+      storeTar(`rootfs-${index}`, layer(dumped.rootfsTar, 'rootfs'), work, onBytes, stop),
+    ]);
     containers.push({
       ...fact,
       frozenAt: dumped.frozenAt,
@@ -65,14 +70,17 @@ export async function storeLayers(
       criuOptions: [...dumped.options],
       stdio: [...dumped.stdio],
       mounts: dumped.mounts.map((mount) => ({ ...mount })),
-      memory: await storeMemory(directory, memory, work, onBytes, signal),
-      criu: await pack(`criu-${index}`, criuTar(directory, small)),
-      rootfs: await files(`rootfs-${index}`, dumped.rootfsTar, 'rootfs'),
+      memory: pages,
+      ...{ criu, rootfs },
       volumes: [],
     });
   }
   for (const [index, { name, path }] of dump.volumeTars.entries()) {
-    const volume = { name, ...(await files(`volume-${index}`, path, 'volume')) };
+    const tar = layer(path, 'volume');
+    const volume = {
+      name,
+      ...(await storeTar(`volume-${index}`, tar, work, onBytes, signal)),
+    };
     for (const container of containers) {
       const mounts = container.mounts.filter(({ treatment }) => treatment === 'volume');
       if (mounts.some((mount) => mount.volume === name)) container.volumes.push(volume);

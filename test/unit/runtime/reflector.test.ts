@@ -30,7 +30,11 @@ const forever = new Promise<never>(() => {});
 const expired = new Failure('gone', 'Expired', 'too old');
 const unavailable = new Failure('retry', 'ServiceUnavailable', 'starting');
 
-function run(lists: readonly ScriptedList[], streams: readonly ScriptedStream[]) {
+function run(
+  lists: readonly ScriptedList[],
+  streams: readonly ScriptedStream[],
+  part: { readonly labelSelector?: string } = { labelSelector: 'a=b' },
+) {
   const clock = new FakeClock();
   const kube = new ScriptedKube({ lists, streams });
   const stop = new AbortController();
@@ -43,7 +47,7 @@ function run(lists: readonly ScriptedList[], streams: readonly ScriptedStream[])
     random: () => 0.5,
     log: silentLog,
     observer: { listed: () => {}, restarted: (reason) => void restarts.push(reason) },
-    selection: { kind, labelSelector: 'a=b' },
+    selection: { kind, ...part },
     parse: (raw) =>
       identityOf(raw).name.startsWith('bad')
         ? { ok: false, message: 'metadata.name: bad' }
@@ -61,6 +65,13 @@ function run(lists: readonly ScriptedList[], streams: readonly ScriptedStream[])
   return { clock, kube, reflector, changes, restarts, hooks, stop, finished };
 }
 
+it('asks for pages of a whole kind, which the server would not give from its cache', async () => {
+  const { kube, reflector } = run([page([pod('a', '3')], '10')], [[forever]], {});
+  await reflector.synced;
+  expect(kube.lists).toMatchObject([{ limit: 100 }]);
+  expect(kube.lists[0]).not.toHaveProperty('resourceVersion');
+});
+
 it('lists in pages, then watches from the version of the last page with bookmarks in mind', async () => {
   const { clock, kube, changes, reflector } = run(
     [page([pod('a', '3')], '10', 'more'), page([pod('b', '4')], '10')],
@@ -69,8 +80,8 @@ it('lists in pages, then watches from the version of the last page with bookmark
   await reflector.synced;
   await clock.advance(0);
   expect(kube.lists).toMatchObject([
-    { labelSelector: 'a=b', limit: 500, resourceVersion: '0' },
-    { labelSelector: 'a=b', limit: 500, continue: 'more' },
+    { labelSelector: 'a=b', limit: 100, resourceVersion: '0' },
+    { labelSelector: 'a=b', limit: 100, continue: 'more' },
   ]);
   expect(kube.lists[1]).not.toHaveProperty('resourceVersion');
   expect(kube.watches).toMatchObject([
@@ -228,7 +239,7 @@ it('lists all in one answer after a continue token expired', async () => {
     [],
   );
   await clock.advance(1000);
-  expect(kube.lists.map((list) => list.limit)).toEqual([500, 500, 0]);
+  expect(kube.lists.map((list) => list.limit)).toEqual([100, 100, 0]);
   expect(reflector.size).toBe(2);
 });
 
