@@ -295,7 +295,6 @@ describe('DynamoCheckpoint', () => {
 it('kubectl get snapshots shows all kinds', async () => {
   await living('snapshotjob-minimal.yaml', 'listed');
   const table = await bed.kubectl(['get', 'snapshots', '-A', '-o', 'name']);
-  for (const kind of ['podsnapshot', 'podsnapshotcontent', 'dynamocheckpoint', 'snapshotjob']) {
-    expect(table).toContain(`${kind}.nvidia.com/`);
-  }
+  const kinds = ['podsnapshot', 'podsnapshotcontent', 'dynamocheckpoint', 'snapshotjob'];
+  for (const kind of kinds) expect(table).toContain(`${kind}.nvidia.com/`);
 });

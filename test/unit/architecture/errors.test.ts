@@ -27,7 +27,7 @@ describe('docs/errors.md', () => {
 
   it('explains under Blockers every check of preflight, once, and no other', () => {
     const explained = rows('Blockers').map(([check]) => check);
-    expect(explained.toSorted()).toEqual([...checkNames, 'livenessProbe'].toSorted());
+    expect(explained.toSorted()).toEqual([...checkNames, 'livenessProbe', 'tcp'].toSorted());
   });
 
   it('says of each what happened, how the source is, and what to do', () => {

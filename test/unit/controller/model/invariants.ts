@@ -167,7 +167,13 @@ export class Invariants {
     const after = endOf(object);
     if (before === undefined || before === after) return;
     const [, reason = ''] = after?.split('/') ?? [];
-    if (before !== 'Ready' || !lossReasons.includes(reason))
+    const name = textAt(recordAt(object, 'status'), 'podSnapshotName');
+    const isSnapshotGone =
+      reason === 'SnapshotDeleted' &&
+      !this.live('PodSnapshot').some(
+        (it) => identityOf(it).name === name && ownerUID(it) === uidOf(object),
+      );
+    if (before !== 'Ready' || !(lossReasons.includes(reason) || isSnapshotGone))
       this.#fail('TerminalIsFinal', object, `was ${before} and is ${after ?? 'open'}`);
   }
 
