@@ -34,9 +34,15 @@ const resyncMilliseconds = 300_000;
 /** What a reconcile in the middle of a write gets on an orderly stop. */
 const stopGraceMilliseconds = 5_000;
 
-type Reconciles = Readonly<Record<keyof Wake, (key: string, signal: AbortSignal) => Promise<Next>>>;
+/** One reconcile a kind. */
+export type Reconciles = Readonly<
+  Record<keyof Wake, (key: string, signal: AbortSignal) => Promise<Next>>
+>;
 
-function reconciles(deps: LeadDeps): Reconciles {
+/** What the reconciles of all kinds remember and share begins anew with each call. */
+export function reconciles(
+  deps: Pick<LeadDeps, 'caches' | 'clock' | 'events' | 'kube' | 'namespace'>,
+): Reconciles {
   const { caches, clock, kube } = deps;
   const shared = {
     ...{ kube, clock, ...caches, events: deps.events },

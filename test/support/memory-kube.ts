@@ -1,3 +1,4 @@
+import { timestamp } from '../../core/api/conditions.ts';
 import type { Kind } from '../../core/api/kinds.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { Failure } from '../../core/failure.ts';
@@ -42,6 +43,7 @@ export class MemoryKube implements Kube, ServerClock {
   readonly calls: KubeCall[] = [];
   before: KubeHook = () => {};
   after: KubeHook = () => {};
+  changed: (change: Change) => void = () => {};
   readonly #clock: Clock;
   readonly #objects = new Map<string, RawObject>();
   readonly #history: Change[] = [];
@@ -230,8 +232,7 @@ export class MemoryKube implements Kube, ServerClock {
   }
 
   #matching(selection: Selection): readonly RawObject[] {
-    const matches = selects(selection);
-    const objects = this.all(selection.kind).filter(matches);
+    const objects = this.all(selection.kind).filter(selects(selection));
     const sortKey = (object: RawObject): string =>
       cacheKey(identityOf(object).namespace, identityOf(object).name);
     return [...objects].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
@@ -259,7 +260,7 @@ export class MemoryKube implements Kube, ServerClock {
       return;
     }
     if (metadata.deletionTimestamp !== undefined) return;
-    const deletionTimestamp = `${new Date(this.#clock.wallMilliseconds()).toISOString().slice(0, 19)}Z`;
+    const deletionTimestamp = timestamp(this.#clock.wallMilliseconds());
     const dying = { ...metadata, deletionTimestamp, deletionGracePeriodSeconds: 0 };
     this.#store(at, { ...object, metadata: dying }, object);
   }
@@ -273,6 +274,7 @@ export class MemoryKube implements Kube, ServerClock {
   #publish(change: Change): void {
     this.#history.push(change);
     for (const watch of this.#watches) watch.offer(change);
+    this.changed(change);
   }
 }
 
