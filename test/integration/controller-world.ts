@@ -22,6 +22,10 @@ const root = (path: string): string => fileURLToPath(new URL(`../../${path}`, im
 
 /** A controller process with the rights of its service account. */
 export type ControllerProcess = {
+  /** Sends a signal and waits for nothing. */
+  readonly signal: (signal: 'SIGSTOP' | 'SIGCONT') => void;
+  /** The exit code, once it has ended by itself. */
+  readonly ended: Promise<number | undefined>;
   /** Sends a signal and waits for the end; returns the exit code, undefined after SIGKILL. */
   readonly stop: (signal: 'SIGTERM' | 'SIGKILL') => Promise<number | undefined>;
   readonly log: () => string;
@@ -40,7 +44,7 @@ export class ControllerWorld {
   }
 
   /** Starts the controller as it is deployed, but for the image. */
-  start(name: string): ControllerProcess {
+  start(name: string, environment: Readonly<Record<string, string>> = {}): ControllerProcess {
     const child = execa(process.execPath, [root('controller/main.ts')], {
       env: {
         KUBECONFIG: join(this.#directory, 'kubeconfig'),
@@ -48,6 +52,7 @@ export class ControllerWorld {
         CRYOPOD_LOG_LEVEL: 'debug',
         CRYOPOD_HEALTH_PORT: '0',
         CRYOPOD_METRICS_PORT: '0',
+        ...environment,
       },
       all: true,
       reject: false,
@@ -57,6 +62,8 @@ export class ControllerWorld {
       log += String(chunk);
     });
     return {
+      signal: (signal) => void child.kill(signal),
+      ended: child.then(({ exitCode }) => exitCode),
       stop: async (signal) => {
         child.kill(signal);
         return (await child).exitCode;

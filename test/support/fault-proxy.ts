@@ -4,11 +4,12 @@ import https from 'node:https';
 import { join } from 'node:path';
 import type { Bed } from '../bed/bed.ts';
 
-/** A request as rules see it. `path` has no query. */
+/** A request as rules see it. `path` has no query; `body` is '' where there is none. */
 export type ProxiedRequest = {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
+  readonly body: string;
 };
 
 /**
@@ -56,13 +57,22 @@ export async function startFaultProxy(bed: Bed, name: string): Promise<FaultProx
   };
   const requests: ProxiedRequest[] = [];
   let rule: FaultRule = () => undefined;
-  const server = https.createServer({ cert: serverCert, key: serverKey }, (request, response) => {
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? '/', bed.server);
-    const seen = { method: request.method ?? '', path: url.pathname, query: url.searchParams };
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(Buffer.from(chunk));
+    const body = Buffer.concat(chunks).toString('utf8');
+    const { pathname: path, searchParams: query } = url;
+    const seen = { method: request.method ?? '', path, query, body };
     requests.push(seen);
     const fault = rule(seen);
-    if (fault === undefined) forward(url, upstream, request, response);
-    else answerFault(fault, () => forward(url, upstream, request, response), request, response);
+    const pass = (): void => forward(url, upstream, request, body, response);
+    if (fault === undefined) pass();
+    else answerFault(fault, pass, request, response);
+  };
+  const server = https.createServer({ cert: serverCert, key: serverKey }, (request, response) => {
+    // A client that breaks off in the middle of its request gets no answer.
+    serve(request, response).catch(() => request.socket.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const kubeconfigPath = join(bed.directory, `fault-proxy-${name}.kubeconfig`);
@@ -122,6 +132,7 @@ function forward(
   url: URL,
   upstream: https.RequestOptions,
   request: IncomingMessage,
+  body: string,
   response: ServerResponse,
 ): void {
   // The client's word about itself is dropped: the proxy speaks as administrator.
@@ -134,7 +145,7 @@ function forward(
   });
   sent.on('error', () => request.socket.destroy());
   response.on('close', () => sent.destroy());
-  request.pipe(sent);
+  sent.end(body);
 }
 
 const kubeconfig = (server: string, caPath: string): string =>

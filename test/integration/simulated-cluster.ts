@@ -1,0 +1,291 @@
+import { isTrue } from '../../core/api/conditions.ts';
+import { type DynamoCheckpoint, parseDynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
+import { type Kind, kinds } from '../../core/api/kinds.ts';
+import { agentLeaseName, systemNamespace } from '../../core/api/names.ts';
+import { type PodSnapshot, parsePodSnapshot } from '../../core/api/pod-snapshot.ts';
+import {
+  type PodSnapshotContent,
+  parsePodSnapshotContent,
+} from '../../core/api/pod-snapshot-content.ts';
+import { parseSnapshotJob, type SnapshotJob } from '../../core/api/snapshot-job.ts';
+import { isJobOver, type Job, parseJob } from '../../core/api/workload.ts';
+import { systemClock } from '../../core/clock.ts';
+import { isFailure } from '../../core/failure.ts';
+import type { Kube, RawObject } from '../../runtime/kube-port.ts';
+import { silentLog } from '../../runtime/log.ts';
+import { recordAt } from '../../runtime/raw-object.ts';
+import { done, runReconciler } from '../../runtime/reconciler.ts';
+import { Reflector, silentReflectorObserver } from '../../runtime/reflector.ts';
+import { silentQueueObserver } from '../../runtime/work-queue.ts';
+import { at, captured, condition } from './controller-objects.ts';
+
+const never = new AbortController().signal;
+const nodeName = 'node-a';
+const beatMilliseconds = 5_000;
+
+/** Everything of one namespace, contents of its snapshots included. */
+export type Seen = {
+  readonly checkpoints: readonly DynamoCheckpoint[];
+  readonly snapshots: readonly PodSnapshot[];
+  readonly contents: readonly PodSnapshotContent[];
+  readonly jobs: readonly Job[];
+  readonly snapshotJobs: readonly SnapshotJob[];
+};
+
+/** What the others do in a namespace beside what they always do. */
+export type Manners = {
+  /** Whether the agent captures what is bound; while it does not, it only answers a cancel. */
+  readonly captures: (seen: Seen) => boolean;
+  /** The first Job of a checkpoint fails. */
+  readonly firstJobFails: boolean;
+  /** What the user does when things are so. */
+  readonly user: (seen: Seen, hands: Hands) => Promise<void>;
+};
+
+/** How a user acts. */
+export type Hands = {
+  readonly patch: (kind: Kind, name: string, body: RawObject) => Promise<void>;
+  readonly remove: (kind: Kind, name: string) => Promise<void>;
+};
+
+/** A Job that ended well, as the API server takes it. */
+const completed: RawObject = {
+  startTime: at,
+  completionTime: '2026-01-01T00:00:03Z',
+  succeeded: 1,
+  active: 0,
+  ready: 0,
+  terminating: 0,
+  uncountedTerminatedPods: {},
+  conditions: [
+    condition('SuccessCriteriaMet', 'True', 'CompletionsReached', ''),
+    condition('Complete', 'True', 'CompletionsReached', ''),
+  ],
+};
+const failed: RawObject = {
+  startTime: at,
+  failed: 1,
+  conditions: [
+    condition('FailureTarget', 'True', 'BackoffLimitExceeded', 'said the Job controller'),
+    condition('Failed', 'True', 'BackoffLimitExceeded', 'said the Job controller'),
+  ],
+};
+const cancelled: RawObject = {
+  stage: 'Failed',
+  sourceState: 'Running',
+  conditions: [
+    condition('Ready', 'False', 'Cancelled', 'The source is running.'),
+    condition('Failed', 'True', 'Cancelled', 'The source is running.'),
+  ],
+};
+
+type Stored = {
+  readonly metadata: { readonly namespace?: string | undefined; readonly uid: string };
+};
+
+/**
+ * The rest of a cluster for many namespaces side by side: the Job controller, one agent and users, which act on what they see of a
+ * namespace, again and again until nothing is left to do.
+ */
+export class SimulatedCluster {
+  /** UIDs of all Jobs, snapshots and contents that ever were, by namespace and kind. */
+  readonly ever = new Map<string, Set<string>>();
+  readonly #kube: Kube;
+  readonly #manners = new Map<string, Manners>();
+  readonly #ended = new AbortController();
+  readonly #queue = runReconciler({
+    ...{ name: 'cluster', slots: 8, clock: systemClock, random: Math.random, log: silentLog },
+    queueObserver: silentQueueObserver,
+    ended: () => {},
+    fenced: () => {},
+    reconcile: async (namespace) => {
+      await this.#act(namespace);
+      return done;
+    },
+  });
+  readonly #checkpoints: Reflector<DynamoCheckpoint, 'namespace'>;
+  readonly #snapshots: Reflector<PodSnapshot, 'namespace'>;
+  readonly #contents: Reflector<PodSnapshotContent, 'namespace'>;
+  readonly #jobs: Reflector<Job, 'namespace'>;
+  readonly #snapshotJobs: Reflector<SnapshotJob, 'namespace'>;
+
+  constructor(kube: Kube) {
+    this.#kube = kube;
+    const { dynamoCheckpoint, job, podSnapshot, podSnapshotContent, snapshotJob } = kinds;
+    this.#checkpoints = this.#reflector(dynamoCheckpoint, parseDynamoCheckpoint, namespaceOf);
+    this.#snapshots = this.#reflector(podSnapshot, parsePodSnapshot, namespaceOf);
+    const namespaceOfContent = ({ spec }: PodSnapshotContent) => spec.snapshotRef.namespace;
+    this.#contents = this.#reflector(
+      podSnapshotContent,
+      parsePodSnapshotContent,
+      namespaceOfContent,
+    );
+    this.#jobs = this.#reflector(job, parseJob, namespaceOf);
+    this.#snapshotJobs = this.#reflector(snapshotJob, parseSnapshotJob, namespaceOf);
+  }
+
+  async start(): Promise<void> {
+    const all = [
+      this.#checkpoints,
+      this.#snapshots,
+      this.#contents,
+      this.#jobs,
+      this.#snapshotJobs,
+    ];
+    for (const each of all) void each.run(this.#ended.signal);
+    await Promise.all(all.map(({ synced }) => synced));
+    await this.#beat();
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort(new Error('the cluster ends'));
+    await this.#queue.stop(0);
+  }
+
+  /** From now on the others act in this namespace. */
+  inhabit(namespace: string, manners: Manners): void {
+    this.#manners.set(namespace, manners);
+    this.#queue.add(namespace);
+  }
+
+  see(namespace: string): Seen {
+    const here = <T>(reader: { byIndex(index: 'namespace', value: string): readonly T[] }) =>
+      reader.byIndex('namespace', namespace);
+    return {
+      checkpoints: here(this.#checkpoints),
+      snapshots: here(this.#snapshots),
+      contents: here(this.#contents),
+      jobs: here(this.#jobs),
+      snapshotJobs: here(this.#snapshotJobs),
+    };
+  }
+
+  #reflector<T extends Stored>(
+    kind: Kind,
+    parse: ConstructorParameters<typeof Reflector<T, 'namespace'>>[0]['parse'],
+    namespaceOfObject: (object: T) => string,
+  ): Reflector<T, 'namespace'> {
+    const last = new Map<string, string>();
+    return new Reflector<T, 'namespace'>({
+      ...{ kube: this.#kube, clock: systemClock, random: Math.random, log: silentLog, parse },
+      observer: silentReflectorObserver,
+      selection: { kind },
+      silenceMilliseconds: 150_000,
+      indexes: { namespace: (object) => [namespaceOfObject(object)] },
+      onChange: (key, object) => {
+        const namespace = object === undefined ? last.get(key) : namespaceOfObject(object);
+        if (namespace === undefined) return;
+        last.set(key, namespace);
+        const place = `${namespace} ${kind.kind}`;
+        const uids = this.ever.get(place) ?? new Set();
+        if (object !== undefined) uids.add(object.metadata.uid);
+        this.ever.set(place, uids);
+        this.#queue.add(namespace);
+      },
+    });
+  }
+
+  async #act(namespace: string): Promise<void> {
+    const manners = this.#manners.get(namespace);
+    if (manners === undefined) return;
+    const seen = this.see(namespace);
+    for (const job of seen.jobs) await this.#job(job, seen, manners);
+    for (const content of seen.contents) await this.#order(content, seen, manners);
+    await manners.user(seen, {
+      patch: (kind, name, body) => this.#patch(kind, namespace, name, '', body),
+      remove: (kind, name) => taken(this.#kube.delete({ kind, namespace, name }, {}, never)),
+    });
+  }
+
+  async #job(job: Job, seen: Seen, manners: Manners): Promise<void> {
+    const { name, namespace = '', uid, labels } = job.metadata;
+    if (isJobOver(job)) return;
+    const say = (status: RawObject) =>
+      this.#patch(kinds.job, namespace, name, 'status', { status });
+    if (manners.firstJobFails && !name.endsWith('-r1')) return say(failed);
+    const isCaptured =
+      seen.checkpoints.some(({ status }) => status.phase === 'Ready') ||
+      seen.snapshotJobs.some(({ status }) => isTrue(status.conditions, 'Completed'));
+    if (isCaptured) return say(completed);
+    if (job.status.ready === 1) return;
+    const template = recordAt(recordAt(job.spec, 'template'), 'metadata');
+    const owner = { apiVersion: 'batch/v1', kind: 'Job', name, uid, controller: true };
+    await this.pod(namespace, `${name}-pod`, {
+      labels: { ...labels, ...recordAt(template, 'labels') },
+      ownerReferences: [owner],
+    });
+    await say({ startTime: at, active: 1, ready: 1 });
+  }
+
+  /** A pod on a node that nobody runs. */
+  async pod(namespace: string, name: string, extra: RawObject): Promise<void> {
+    const spec = {
+      nodeName,
+      containers: [{ name: 'main', image: 'sample' }],
+      terminationGracePeriodSeconds: 0,
+    };
+    const object = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, ...extra }, spec };
+    await taken(this.#kube.create(kinds.pod, object, { dryRun: false }, never));
+  }
+
+  async #order(content: PodSnapshotContent, seen: Seen, manners: Manners): Promise<void> {
+    const { name, deletionTimestamp } = content.metadata;
+    const { conditions } = content.status;
+    const say = (status: RawObject) =>
+      this.#patch(kinds.podSnapshotContent, '', name, 'status', { status });
+    if (deletionTimestamp !== undefined) {
+      if (isTrue(conditions, 'ArtifactDeleted')) return;
+      const gone = condition('ArtifactDeleted', 'True', 'ArtifactDeleted', '');
+      return say({ conditions: [...conditions, gone] });
+    }
+    if (isTrue(conditions, 'Ready') || isTrue(conditions, 'Failed')) return;
+    if (content.spec.cancel) return say(cancelled);
+    const isBound = seen.snapshots.some(
+      ({ metadata, status }) =>
+        metadata.uid === content.spec.snapshotRef.uid && status.boundSnapshotContentName === name,
+    );
+    if (isBound && manners.captures(seen)) await say(captured);
+  }
+
+  #patch(
+    kind: Kind,
+    namespace: string,
+    name: string,
+    part: '' | 'status',
+    body: RawObject,
+  ): Promise<void> {
+    return taken(this.#kube.patch({ kind, namespace, name }, part, { type: 'merge', body }, never));
+  }
+
+  /** The heartbeat of the agent, as long as the cluster lives. */
+  async #beat(): Promise<void> {
+    const name = agentLeaseName(nodeName);
+    const key = { kind: kinds.lease, namespace: systemNamespace, name };
+    const spec = {
+      holderIdentity: 'agent',
+      renewTime: `${new Date().toISOString().slice(0, 23)}000Z`,
+    };
+    const object = {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { name, namespace: systemNamespace },
+      spec,
+    };
+    await taken(this.#kube.create(kinds.lease, object, { dryRun: false }, never));
+    await taken(this.#kube.patch(key, '', { type: 'merge', body: { spec } }, never));
+    if (this.#ended.signal.aborted) return;
+    const cancel = systemClock.after(beatMilliseconds, () => void this.#beat());
+    this.#ended.signal.addEventListener('abort', cancel, { once: true });
+  }
+}
+
+const namespaceOf = ({ metadata }: Stored): string => metadata.namespace ?? '';
+
+/** What was done already, or is gone, needs no doing; the rest comes back. */
+async function taken(write: Promise<unknown>): Promise<void> {
+  try {
+    await write;
+  } catch (error) {
+    if (!isFailure(error, 'conflict', 'gone')) throw error;
+  }
+}
