@@ -163,6 +163,8 @@ function fromSnapshot(observed: ObservedCheckpoint): Decision<CheckpointAction> 
   }
   const failed = findCondition(status.conditions, 'Failed');
   if (failed?.status === 'True') {
+    const verdict = failed.reason === 'Cancelled' ? jobVerdict(observed) : undefined;
+    if (verdict !== undefined) return endAttempt(observed, verdict.reason, verdict.message);
     const reason = isFailureReason(failed.reason) ? failed.reason : 'CheckpointFailed';
     return endAttempt(observed, reason, `PodSnapshot ${metadata.name} failed: ${failed.message}`);
   }
@@ -213,10 +215,11 @@ function creating(observed: ObservedCheckpoint): Decision<CheckpointAction> {
   const { snapshot } = observed;
   if (snapshot.state !== 'ours') return withoutSnapshot(observed);
   // A Job that is gone (its TTL) says nothing about a capture under way: the snapshot has a deadline of its own.
-  const verdict = observed.job.state === 'missing' ? undefined : jobVerdict(observed);
-  if (verdict !== undefined) {
-    const end = endAttempt(observed, verdict.reason, verdict.message);
-    return { actions: [{ do: 'cancelSnapshot', snapshot: snapshot.object }, ...end.actions] };
+  if (observed.job.state !== 'missing' && jobVerdict(observed) !== undefined) {
+    // Asked to end, and its own end awaited: the order may be Ready already, with the news still on its way to the snapshot.
+    return snapshot.object.spec.cancel
+      ? nothing
+      : { actions: [{ do: 'cancelSnapshot', snapshot: snapshot.object }] };
   }
   // Adopted after a crash between the create and the record of it.
   return observed.checkpoint.status.podSnapshotName === undefined
