@@ -65,6 +65,7 @@ export class ModelWorld {
   }
 
   async start(): Promise<void> {
+    await create(this, kinds.node, { metadata: { name: nodeName } });
     await this.agent.beat();
     await this.#leader.start();
     await this.request();

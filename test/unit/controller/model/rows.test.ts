@@ -44,6 +44,18 @@ const rows: readonly (readonly [story: string, history: History])[] = [
     },
   ],
   [
+    'a checkpoint whose Job fails with its order Ready and the snapshot not told yet is Ready',
+    {
+      request: request('checkpoint'),
+      steps: [
+        ...([['turn'], ['jobsRun'], ['jobsRun'], ['turn'], ['turn']] as const),
+        ...([['agentLooks'], ['agentCommits'], ['jobFails']] as const),
+        ['turn', 0, [2, 'after', 'turn', 1]],
+      ],
+      agent: 'works',
+    },
+  ],
+  [
     'a SnapshotJob whose snapshot is deleted before it is on record',
     {
       request: request('snapshotJob'),

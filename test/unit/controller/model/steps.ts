@@ -120,6 +120,7 @@ const others: readonly (readonly [
 const pick = fc.nat({ max: 5 });
 const disturbance = weighted<Disturbance>([
   ...others,
+  [8, ['turn']],
   [8, ['crash']],
   [3, ['conflict', 'busy', 'broken']],
 ]);
@@ -146,13 +147,46 @@ const request = (kind: Request['kind']): fc.Arbitrary<Request> =>
     deletionPolicy: fc.constantFrom('Delete', 'Delete', 'Retain'),
   });
 
+/** How things go when nothing happens; a history leaves this course at any point. */
+const course: readonly Step[] = [
+  ...(['turn', 'jobsRun', 'jobsRun', 'turn', 'turn', 'turn', 'agentBegins', 'turn'] as const),
+  ...(['agentLooks', 'agentCommits', 'turn', 'turn', 'turn'] as const),
+].map((what): Step => [what]);
+
+/** What turns a course into another, at once. */
+const turns: readonly Happening[] = [
+  ...(['jobFails', 'jobCompletes', 'cancel', 'deleteSnapshot', 'deleteRequest'] as const),
+  ...(['deleteJob', 'deleteContent', 'agentFails', 'agentCommits', 'agentLoses'] as const),
+];
+
+/** The calm course up to any point, one thing that changes it, and one more in the middle of the controller's next turn. */
+const oneOff = fc
+  .record({
+    calm: fc.nat({ max: course.length }),
+    what: fc.constantFrom(...turns),
+    pick: fc.nat({ max: 2 }),
+    call: fc.integer({ min: 1, max: 3 }),
+    moment: fc.constantFrom('before' as const, 'after' as const),
+    during: fc.constantFrom<Disturbance>('turn', 'crash', 'broken', 'agentCommits'),
+    otherPick: fc.nat({ max: 1 }),
+  })
+  .map(({ calm, what, pick: at, call, moment, during: other, otherPick }): readonly Step[] => [
+    ...course.slice(0, calm),
+    [what],
+    ['turn', at, [call, moment, other, otherPick]],
+  ]);
+
+const wild = fc
+  .tuple(
+    fc.nat({ max: course.length }),
+    fc.array(fc.oneof(turn, other), { maxLength: 25, size: 'max' }),
+  )
+  .map(([calm, steps]): readonly Step[] => [...course.slice(0, calm), ...steps]);
+
 /** Any history of a request of this kind. */
 export const history = (kind: Request['kind']): fc.Arbitrary<History> =>
   fc.record({
     request: request(kind),
-    steps: fc.array(fc.oneof({ weight: 1, arbitrary: turn }, { weight: 1, arbitrary: other }), {
-      maxLength: 40,
-      size: 'max',
-    }),
+    steps: fc.oneof(wild, oneOff),
     agent: fc.constantFrom('works', 'works', 'hangs', 'dead'),
   });
