@@ -215,9 +215,19 @@ function completed({ job, sinceCompletedMilliseconds }: ObservedSnapshotJob) {
   return { actions: [{ do: 'deleteJob', name, uid } as const] };
 }
 
+/** Nothing is waited for longer than the whole would have been given: whoever holds the name may hold it for ever. */
+function freshInTime(observed: ObservedSnapshotJob): Decision<SnapshotJobAction> {
+  const decision = fresh(observed);
+  const isWaiting = decision.againAfterMilliseconds !== undefined;
+  if (!isWaiting || (observed.leftMilliseconds ?? 0) >= 0) return decision;
+  const { metadata, spec } = observed.snapshotJob;
+  const message = `Job ${metadata.name} could not begin within ${spec.activeDeadlineSeconds} s.`;
+  return fail({ reason: 'DeadlineExceeded', message });
+}
+
 /** One rule for each phase. Completed only clears away the Job; Failed keeps it, so that its log can be read. */
 export const rules = {
-  New: fresh,
+  New: freshInTime,
   Started: started,
   Capturing: capture,
   Completed: completed,

@@ -75,8 +75,7 @@ export async function observeSnapshotJob(
   }
   const job = await sightJob(sources, snapshotJob, phase === 'New', signal);
   const pod = job.state === 'ours' ? podOfJob(sources.pods, job.object) : undefined;
-  const leftMilliseconds =
-    job.state === 'ours' ? timeLeft(sources, snapshotJob, job.object) : undefined;
+  const leftMilliseconds = timeLeft(sources, snapshotJob, phase, job);
   const ended = job.state !== 'ours' || isJobOver(job.object) || (leftMilliseconds ?? 0) < 0;
   const snapshot = await sightSnapshot(sources, { snapshotJob, phase, pod, ended }, signal);
   const hasFailed =
@@ -117,8 +116,16 @@ async function sightJob(
     : foreignSighting(sources.snapshotJobs, 'SnapshotJob', job.metadata);
 }
 
-function timeLeft(sources: SnapshotJobSources, { spec }: SnapshotJob, job: Job): number {
-  const createdAt = Date.parse(job.metadata.creationTimestamp);
+/** Of the Job's own time where there is a Job; before that of the time that it would have had. */
+function timeLeft(
+  sources: SnapshotJobSources,
+  { metadata, spec }: SnapshotJob,
+  phase: SnapshotJobPhase,
+  job: Sighting<Job>,
+): number | undefined {
+  if (job.state !== 'ours' && phase !== 'New') return undefined;
+  const { creationTimestamp } = job.state === 'ours' ? job.object.metadata : metadata;
+  const createdAt = Date.parse(creationTimestamp);
   if (Number.isNaN(createdAt)) return deadlineGraceMilliseconds;
   const end = createdAt + spec.activeDeadlineSeconds * 1000 + deadlineGraceMilliseconds;
   return end - sources.serverMilliseconds();

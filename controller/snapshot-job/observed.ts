@@ -21,7 +21,7 @@ export type ObservedSnapshotJob = {
   /** `ours` only with the UID that the status has; one of our labels and this source while it has none. */
   readonly snapshot: Sighting<PodSnapshot>;
   readonly pod: Pod | undefined;
-  /** Until the Job should long have ended by its own deadline; negative from then on, undefined without a Job of ours. */
+  /** Until the Job should long have ended, or begun, by its deadline; negative from then on, undefined for a Job that is gone. */
   readonly leftMilliseconds: number | undefined;
   /** Since this process first saw it Completed; 0 where it is not. */
   readonly sinceCompletedMilliseconds: number;

@@ -115,13 +115,18 @@ describe(`a namespace deleted while ${captures} captures are in flight`, () => {
         const said = lines(
           await bed.kubectl(['get', 'podsnap', '-n', namespace, '-o', `jsonpath=${bound}`]),
         ).map((line) => line.split(' '));
-        return said.length === captures && said.every(([, content]) => content !== '')
+        return said.length === captures &&
+          said.every(([, content = '']) => content !== '') &&
+          said.some(([, , stage = '']) => stage !== '')
           ? said
           : undefined;
       },
       60_000,
     );
-    console.log(`stages at the deletion: ${snapshots.map(([, , stage]) => stage).join(' ')}`);
+    // None is written before the first news; by then some are frozen, some queued, some captured.
+    const stages = snapshots.map(([, , stage = '']) => stage || 'Pending');
+    console.log(`stages at the deletion: ${stages.join(' ')}`);
+    expect(stages.every((stage) => stage === 'Captured')).toBe(false);
     const uids = snapshots.map(([uid = '']) => uid);
     const path = '{range .items[*]}{.metadata.name} {.metadata.uid}{"\\n"}{end}';
     const contents = lines(await bed.kubectl(['get', 'podsnapcontent', '-o', `jsonpath=${path}`]))

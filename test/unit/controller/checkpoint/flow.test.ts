@@ -117,20 +117,9 @@ describe('a checkpoint fails', () => {
     await jobEnds(world, 'Failed', 'DeadlineExceeded');
     await world.rest();
     expect(world.snapshot('counter')?.spec.cancel).toBe(true);
-    expect(failure(world)).toBeUndefined();
     await agentsAct(world);
     await world.rest();
     expect(failure(world)?.reason).toBe('DeadlineExceeded');
-  });
-
-  it('not, when the Job failed and the order is Ready, with the snapshot not told yet', async () => {
-    const world = await worldWith();
-    await jobsAct(world, 'node-a');
-    await world.rest();
-    await agentsAct(world);
-    await jobEnds(world, 'Failed', 'BackoffLimitExceeded');
-    await world.rest();
-    expect(world.checkpoint('counter')?.status.phase).toBe('Ready');
   });
 
   it('not, when the Job failed but the snapshot is Ready by an uncached look', async () => {

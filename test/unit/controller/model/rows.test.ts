@@ -70,6 +70,18 @@ const rows: readonly (readonly [story: string, history: History])[] = [
     },
   ],
   [
+    'a SnapshotJob whose name is held by a snapshot that never goes ends at its deadline',
+    {
+      request: request('snapshotJob'),
+      steps: [
+        ...([['turn'], ['jobsRun'], ['jobsRun'], ['turn']] as const),
+        ['turn', 0, [3, 'before', 'deleteRequest']],
+        ...([['deleteSnapshot'], ['request']] as const),
+      ],
+      agent: 'hangs',
+    },
+  ],
+  [
     'a checkpoint made anew while the Job of its predecessor still runs',
     {
       request: request('checkpoint'),
