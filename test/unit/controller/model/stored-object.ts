@@ -3,7 +3,11 @@ import type { RawObject } from '../../../../runtime/kube-port.ts';
 import { identityOf, isRecord, recordAt, textAt } from '../../../../runtime/raw-object.ts';
 
 /** Ready may be taken back for these: the bytes are gone or no longer its own. */
-export const lossReasons = ['ArtifactLost', 'ArtifactCorrupt', 'ContentLost', 'ContentConflict'];
+export const lossReasons = [
+  ...['ArtifactLost', 'ArtifactCorrupt', 'ContentLost', 'ContentConflict'],
+  // Of a checkpoint, whose bytes go with its snapshot.
+  'SnapshotDeleted',
+];
 /** Conditions of any object. */
 export const conditionsOf = (object: RawObject): Conditions => {
   const { conditions } = recordAt(object, 'status');
