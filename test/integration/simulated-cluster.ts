@@ -1,7 +1,7 @@
 import { isTrue } from '../../core/api/conditions.ts';
 import { type DynamoCheckpoint, parseDynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
 import { type Kind, kinds } from '../../core/api/kinds.ts';
-import { agentLeaseName, systemNamespace } from '../../core/api/names.ts';
+import { agentLeaseName, heartbeatMarks, systemNamespace } from '../../core/api/names.ts';
 import { type PodSnapshot, parsePodSnapshot } from '../../core/api/pod-snapshot.ts';
 import {
   type PodSnapshotContent,
@@ -268,7 +268,10 @@ export class SimulatedCluster {
     const object = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
-      metadata: { name, namespace: systemNamespace },
+      metadata: {
+        ...{ name, namespace: systemNamespace },
+        ...heartbeatMarks({ name: 'dir', sharedID: '' }),
+      },
       spec,
     };
     await taken(this.#kube.create(kinds.lease, object, { dryRun: false }, never));

@@ -1,6 +1,11 @@
 import { findCondition, isTrue } from '../../../../core/api/conditions.ts';
 import { type Kind, kinds } from '../../../../core/api/kinds.ts';
-import { agentLeaseName, finalizers, systemNamespace } from '../../../../core/api/names.ts';
+import {
+  agentLeaseName,
+  finalizers,
+  heartbeatMarks,
+  systemNamespace,
+} from '../../../../core/api/names.ts';
 import {
   type PodSnapshotContent,
   parsePodSnapshotContent,
@@ -165,7 +170,8 @@ export class Agent {
     const name = agentLeaseName(nodeName);
     const renewTime = new Date(clock.wallMilliseconds()).toISOString();
     const spec = { holderIdentity: 'agent', renewTime, leaseDurationSeconds: 30 };
-    const metadata = { name, namespace: systemNamespace };
+    const { labels } = heartbeatMarks({ name: 'dir', sharedID: '' });
+    const metadata = { name, namespace: systemNamespace, labels };
     if (server.peek({ kind: kinds.lease, namespace: systemNamespace, name }) === undefined) {
       await create(this.#actor, kinds.lease, { metadata, spec });
     } else await change(this.#actor, kinds.lease, { metadata }, '', { spec });
