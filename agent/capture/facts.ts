@@ -38,6 +38,12 @@ export type OutsideConnection = {
   readonly what: string;
 };
 
+/** An established TCP connection. Addresses as `10.0.0.1:80`, `[0:0:0:0:0:0:0:1]:80`. */
+export type TcpConnection = OutsideConnection & {
+  readonly local: string;
+  readonly remote: string;
+};
+
 /** A volume that is captured, and one place where it is mounted. */
 export type CapturedVolume = {
   readonly name: string;
@@ -68,7 +74,7 @@ export type SourceFacts = {
   /** Stream sockets whose other side nobody of the source holds. */
   readonly unixPeersOutside: readonly OutsideConnection[];
   /** Established TCP connections. */
-  readonly tcpConnections: readonly OutsideConnection[];
+  readonly tcpConnections: readonly TcpConnection[];
   /** In a user namespace that is not the node's. */
   readonly ownUserNamespace: boolean;
   /** File systems that somebody mounted inside the container: neither the runtime's nor volumes. */

@@ -1,13 +1,5 @@
 import type { Blocker } from './backend.ts';
-
-/** An established TCP connection with who holds this side of it. Addresses as `10.0.0.1:80`, `[0:0:0:0:0:0:0:1]:80`. */
-export type TcpConnection = {
-  readonly pid: number;
-  readonly command: string;
-  readonly fd: number;
-  readonly local: string;
-  readonly remote: string;
-};
+import type { TcpConnection } from './facts.ts';
 
 /** 127.0.0.0/8, ::1, and the former as the latter's sockets show it. */
 const loopback = /^(127\.|\[(0:){7}1\]|\[(0:){5}ffff:7f..:)/;

@@ -10,7 +10,7 @@ import { type PlannedVolume, planPod } from './mount-plan.ts';
 import { findTracingProblem } from './node-facts.ts';
 import { findRoom, sharedMemoryBytes } from './room.ts';
 import { readMounts } from './source.ts';
-import { tcpBlockers } from './tcp-connections.ts';
+import { tcpBlockers } from './tcp-blockers.ts';
 
 /** Observes the running source, judges, and estimates: freezes nothing, changes nothing. */
 export async function preflight(
@@ -20,7 +20,7 @@ export async function preflight(
   signal: AbortSignal,
 ): Promise<Preflight> {
   const facts = await observe(options, probe, request, signal);
-  const connections = await tcpBlockers(options, request, facts.processes, signal);
+  const connections = await tcpBlockers(options, request.tcp, facts.tcpConnections, signal);
   return {
     blockers: [...findBlockers(facts), ...connections],
     estimatedBytes: estimatedBytes(facts),

@@ -37,7 +37,9 @@ export async function findOutsideConnections(
   const names = new Map(unix.map((socket) => [socket.inode, socket.name]));
   const connections = tables.flatMap((table) => parseConnections(table ?? ''));
   const held = connections.flatMap(({ inode, local, remote }) =>
-    named(holders.get(inode), `TCP ${local} to ${remote}`).map((one) => ({ ...one, inode })),
+    named(holders.get(inode), `TCP ${local} to ${remote}`).map((one) => ({
+      ...{ ...one, inode, local, remote },
+    })),
   );
   return {
     unixPeersOutside: unix

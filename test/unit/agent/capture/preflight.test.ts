@@ -62,6 +62,7 @@ const holding = (target: string, more: Partial<Descriptor> = {}): SourceFacts =>
 const block = { kind: 'block', number: '254:0' } as const;
 const fuse = { kind: 'character', number: '10:229' } as const;
 const connection = { pid: 7, command: 'sh', fd: 3, what: 'unix socket /run/d.sock' };
+const tcp = { ...connection, local: '10.0.0.1:80', remote: '10.0.0.2:4711' };
 
 test('nothing stands in the way of an ordinary container', () => {
   expect(findBlockers(clean)).toEqual([]);
@@ -194,7 +195,7 @@ test('several are told together, and many of one kind are summed up', () => {
 test('an outlook says what would be taken, and what would be lost', () => {
   const outlook = foresee({
     ...clean,
-    tcpConnections: [{ ...connection, what: 'TCP 10.0.0.1:80 to 10.0.0.2:4711' }],
+    tcpConnections: [{ ...tcp, what: 'TCP 10.0.0.1:80 to 10.0.0.2:4711' }],
     processesBeside: [{ pid: 30, command: 'bash' }],
   });
   expect(outlook.captured).toEqual([
@@ -209,7 +210,7 @@ test('an outlook says what would be taken, and what would be lost', () => {
 });
 
 test('what is lost a hundred times is not told a hundred times', () => {
-  const many = Array.from({ length: 100 }, () => connection);
+  const many = Array.from({ length: 100 }, () => tcp);
   const { lost } = foresee({ ...clean, tcpConnections: many });
   expect(lost).toHaveLength(11);
   expect(lost.at(-1)).toBe('and 90 more of the kind');

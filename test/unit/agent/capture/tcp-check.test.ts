@@ -1,11 +1,11 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { readProcessFacts } from '../../../../agent/capture/criu/process-facts.ts';
-import { findConnections } from '../../../../agent/capture/criu/tcp-connections.ts';
+import { findOutsideConnections } from '../../../../agent/capture/criu/sockets.ts';
 import { refuseConnections } from '../../../../agent/capture/tcp-check.ts';
 import { identify } from '../../../../agent/proc/process-table.ts';
 
-const held = { pid: 7, command: 'web', fd: 5 };
+const held = { pid: 7, command: 'web', fd: 5, what: '' };
 
 test('a connection that leads out is refused with who holds it, whom it leads to, and what to do', () => {
   const [blocker] = refuseConnections([{ ...held, local: '10.0.0.1:80', remote: '10.0.0.2:4711' }]);
@@ -41,8 +41,11 @@ test('the connections of a process are found in its network, with their descript
     const self = await identify('/proc', process.pid);
     if (self === undefined) throw new Error('this process is not in /proc');
     const { processes } = await readProcessFacts('/proc', self, []);
-    const found = await findConnections('/proc', process.pid, processes);
-    const ours = found.filter(({ local, remote }) => [local, remote].includes(`127.0.0.1:${port}`));
+    const { signal } = new AbortController();
+    const { tcpConnections } = await findOutsideConnections('/proc', self.pid, processes, signal);
+    const ours = tcpConnections.filter(({ local, remote }) =>
+      [local, remote].includes(`127.0.0.1:${port}`),
+    );
     expect(ours).toHaveLength(2);
     expect(ours.every((one) => one.pid === process.pid && one.fd > 2)).toBe(true);
     expect(refuseConnections(ours)).toEqual([]);
