@@ -4,7 +4,8 @@
  *   enter --process PID:STARTTICKS [OPTION...] -- PROGRAM [ARGUMENT...]
  *     --cgroup FILE       a cgroup.procs file to join first (repeatable)
  *     --open N=MODE:FILE  opens FILE outside as descriptor N; MODE r, w or n (a namespace of the container, FILE its name)
- *     --stage DIRECTORY   an existing directory of the container, reached without a link, that takes a tmpfs
+ *     --stage DIRECTORY   takes a tmpfs; its parent is there and is reached without a link. Made, and removed at the end: PROGRAM may bind the parent
+ *                         elsewhere, and must not bind the tmpfs along with it
  *     --tree NAME=FROM    the directory FROM, read-only, as NAME in the stage (repeatable)
  *     --keep NAME=TO      copies the regular file NAME of the stage to the new file TO at the end (repeatable)
  *     --make DIRECTORY    makes it if it is not there (in a root that may be read-only)
@@ -133,6 +134,20 @@ static int open_plain(const char *path) {
   return directory;
 }
 
+/* Makes the directory where it is not there yet. */
+static int make_stage(const char *path) {
+  char parent[4096];
+  const char *name = strrchr(path, '/');
+  errno = 0;
+  if (name == NULL || name == path || (size_t)(name - path) >= sizeof parent) die("stage %s", path);
+  memcpy(parent, path, (size_t)(name - path));
+  parent[name - path] = '\0';
+  int above = open_plain(parent);
+  if (mkdirat(above, name + 1, 0700) != 0 && errno != EEXIST) die("%s", path);
+  close(above);
+  return open_plain(path);
+}
+
 /* In a copy of the container's mount namespace. Mounts made here stay here; what the node mounts into the container still arrives. */
 static void arrange(int stage, const char *stage_path, const char *make, int proc_sys) {
   if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0) die("a mount namespace of its own");
@@ -149,7 +164,7 @@ static void arrange(int stage, const char *stage_path, const char *make, int pro
     if (stat(make, &status) != 0) die("%s", make);
   }
   if (stage < 0) return;
-  attach(stage, open_plain(stage_path), stage_path);
+  attach(stage, make_stage(stage_path), stage_path);
   for (size_t index = 0; index < tree_count; index++) {
     if (mkdirat(stage, trees[index].name, 0700) != 0) die("%s", trees[index].name);
     int at = openat(stage, trees[index].name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -230,6 +245,7 @@ int main(int count, char **words) {
   if (program > 0) {
     int code = wait_for(program);
     if (sethostname(hostname, strlen(hostname)) != 0) die("hostname");
+    if (stage_path != NULL && (umount2(stage_path, MNT_DETACH) != 0 || rmdir(stage_path) != 0)) die("removing %s", stage_path);
     return code;
   }
   for (size_t at = 0; at < opened_count; at++) {

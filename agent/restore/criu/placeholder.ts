@@ -8,8 +8,11 @@ import type { RestoreTarget } from '../backend.ts';
 import { cgroupFilesOf } from './cgroup-files.ts';
 import type { EnterRequest } from './enter.ts';
 
-/** Where everything of ours is mounted, in a copy of the placeholder's mount namespace that nobody else sees. */
-export const stage = controlVolume.mountPath;
+/**
+ * Where everything of ours is mounted, in a copy of the placeholder's mount namespace that nobody else sees. Below the control volume, because that is
+ * there in every placeholder; not over it, or CRIU would give the restored process this in its place.
+ */
+export const stage = `${controlVolume.mountPath}/.cryopod`;
 
 /** A placeholder as it is entered, and where it has mounts. */
 export type Entrance = {
