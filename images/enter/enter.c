@@ -8,7 +8,7 @@
  *                         elsewhere, and must not bind the tmpfs along with it
  *     --tree NAME=FROM    the directory FROM, read-only, as NAME in the stage (repeatable)
  *     --keep NAME=TO      copies the regular file NAME of the stage to the new file TO at the end (repeatable)
- *     --make DIRECTORY    makes it if it is not there (in a root that may be read-only)
+ *     --make DIRECTORY    makes it if it is not there (repeatable)
  *     --proc-sys          /proc/sys can be written
  *     --writable DIRECTORY  a mount point that may be read-only can be written (repeatable)
  *
@@ -42,8 +42,8 @@ static struct { int kind; const char *name; int fd; } namespaces[] = {
 };
 static const size_t namespace_count = sizeof namespaces / sizeof *namespaces;
 static struct pair trees[MANY], kept[MANY], opened[MANY];
-static const char *writable[MANY];
-static size_t tree_count, kept_count, opened_count, writable_count;
+static const char *writable[MANY], *made[MANY];
+static size_t tree_count, kept_count, opened_count, writable_count, made_count;
 
 static void die(const char *format, ...) {
   int error = errno;
@@ -149,19 +149,15 @@ static int make_stage(const char *path) {
 }
 
 /* In a copy of the container's mount namespace. Mounts made here stay here; what the node mounts into the container still arrives. */
-static void arrange(int stage, const char *stage_path, const char *make, int proc_sys) {
+static void arrange(int stage, const char *stage_path, int proc_sys) {
   if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0) die("a mount namespace of its own");
   if (proc_sys && mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND, NULL) != 0 && errno != EINVAL) die("/proc/sys");
   for (size_t index = 0; index < writable_count; index++) {
     if (mount(NULL, writable[index], NULL, MS_REMOUNT | MS_BIND, NULL) != 0) die("%s cannot be made writable", writable[index]);
   }
   struct stat status;
-  if (make != NULL && stat(make, &status) != 0) {
-    if (mkdir(make, 0755) != 0 && errno == EROFS) {
-      mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND, NULL);
-      mkdir(make, 0755);
-    }
-    if (stat(make, &status) != 0) die("%s", make);
+  for (size_t index = 0; index < made_count; index++) {
+    if (stat(made[index], &status) != 0 && mkdir(made[index], 0755) != 0) die("%s", made[index]);
   }
   if (stage < 0) return;
   attach(stage, make_stage(stage_path), stage_path);
@@ -196,7 +192,7 @@ static int wait_for(pid_t child) {
 
 int main(int count, char **words) {
   char *process = NULL;
-  const char *stage_path = NULL, *make = NULL;
+  const char *stage_path = NULL;
   int proc_sys = 0, index = 1;
   for (; index < count && strcmp(words[index], "--") != 0; index++) {
     char *option = words[index];
@@ -204,14 +200,11 @@ int main(int count, char **words) {
     char *value = index + 1 < count ? words[++index] : (errno = 0, die("%s needs a value", option), option);
     if (strcmp(option, "--process") == 0) process = value;
     else if (strcmp(option, "--stage") == 0) stage_path = value;
-    else if (strcmp(option, "--make") == 0) make = value;
     else if (strcmp(option, "--tree") == 0) split(trees, &tree_count, value);
     else if (strcmp(option, "--keep") == 0) split(kept, &kept_count, value);
     else if (strcmp(option, "--open") == 0) split(opened, &opened_count, value);
-    else if (strcmp(option, "--writable") == 0) {
-      if (writable_count >= MANY) { errno = 0; die("%s", value); }
-      writable[writable_count++] = value;
-    }
+    else if (strcmp(option, "--writable") == 0 && writable_count < MANY) writable[writable_count++] = value;
+    else if (strcmp(option, "--make") == 0 && made_count < MANY) made[made_count++] = value;
     else if (strcmp(option, "--cgroup") == 0) {
       int file = open(value, O_WRONLY | O_CLOEXEC);
       if (file < 0 || write(file, "0", 1) != 1) die("cgroup %s", value);
@@ -236,7 +229,7 @@ int main(int count, char **words) {
   pid_t inner = fork(); /* only a child is in the PID namespace; it must outlive PROGRAM for PROGRAM's children to go to PID 1 */
   if (inner < 0) die("fork");
   if (inner > 0) return wait_for(inner);
-  arrange(stage, stage_path, make, proc_sys);
+  arrange(stage, stage_path, proc_sys);
   /* CRIU sets the hostname of the source in the namespace it joins; the pod keeps its own. */
   char hostname[65] = "";
   gethostname(hostname, sizeof hostname - 1);

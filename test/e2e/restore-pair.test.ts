@@ -69,6 +69,12 @@ describe('a pod of two containers, one of them without any privilege', () => {
     for (const [index, tick] of after.entries()) {
       expect(tick.count).toBeGreaterThan(before[index]?.count ?? 0);
     }
+    // What was read-only for the workload is so again, whatever the restore had to write.
+    const mounts = await bed.kubectl([
+      ...['exec', 'again', '-c', 'serve', '-n', namespace, '--', 'sh', '-c'],
+      'cat /proc/$(cat /snapshot-control/restored-pid)/mountinfo',
+    ]);
+    expect(mounts.split('\n').find((line) => line.split(' ')[4] === '/')).toMatch(/ \/ ro[, ]/);
     const told = await bed.kubectl([
       ...['exec', 'again', '-c', 'answer', '-n', namespace, '--', 'sh', '-c'],
       'cat /tmp/own; ls /bin/nc 2>/dev/null || echo gone; hostname; stat -c "%h %s" /tmp/twin; stat -c "%s %b" /tmp/sparse',

@@ -24,6 +24,8 @@ beforeAll(async () => {
       spec: {
         nodeName: node,
         terminationGracePeriodSeconds: 0,
+        // The driver is not told of the volumes of the spec, where its token would be one.
+        automountServiceAccountToken: false,
         containers: [
           {
             name: 'main',
@@ -219,6 +221,7 @@ describe('two containers of one pod', () => {
         spec: {
           nodeName: node,
           terminationGracePeriodSeconds: 0,
+          automountServiceAccountToken: false,
           containers: containers.map((name) => ({
             ...{ name, image: busyboxImage, imagePullPolicy: 'Never' },
             command: ['sh', '-c', `echo ${name} >/data/${name}; ${workload}`],

@@ -16,7 +16,8 @@ export type EnterRequest = {
   >;
   /** Files of the stage that are copied to new files at the end. */
   readonly keeps?: Readonly<Record<string, string>>;
-  readonly makeDirectory?: string;
+  /** Directories that are made where they are missing. */
+  readonly made?: readonly string[];
   readonly writableProcSys?: boolean;
   /** Mount points that are made writable there, whatever they are in the container. */
   readonly writable?: readonly string[];
@@ -50,7 +51,7 @@ export function enterArguments(request: EnterRequest): readonly string[] {
       '--keep',
       Object.entries(request.keeps ?? {}).map(([name, to]) => `${name}=${to}`),
     ),
-    ...(request.makeDirectory === undefined ? [] : ['--make', request.makeDirectory]),
+    ...many('--make', request.made ?? []),
     ...(request.writableProcSys === true ? ['--proc-sys'] : []),
     ...many('--writable', request.writable ?? []),
     '--',

@@ -53,7 +53,9 @@ export async function runCriu(
       ),
     },
     keeps: { [restoreFiles.log]: log, [restoreFiles.pid]: pidFile },
-    makeDirectory: '/run',
+    // CRIU mounts a tmpfs on /run for its lock, and tries the kernel out in /tmp; neither need be there, or writable, in an image.
+    made: ['/run', '/tmp'],
+    writable: ['/'],
     writableProcSys: true,
     program,
   });

@@ -13,7 +13,7 @@ it('entering names the process by number and start, and everything it needs befo
     trees: { bundle: '/tools/bundle' },
     opens: { 20: { mode: 'n', file: 'net' }, 0: { mode: 'r', file: '/layer.tar' } },
     keeps: { pid: '/work/pid' },
-    makeDirectory: '/run',
+    made: ['/run'],
     writableProcSys: true,
     program: bundled('/snapshot-control', 'tar'),
   });
