@@ -5,6 +5,12 @@ import { allProcessesOf, installDriver, processesOf, runDriver, workload } from 
 
 const bedName = 'criu';
 const node = 'node-a';
+/** No token: the driver is not told of the volumes of the spec, where it would be one. */
+const podBase = {
+  nodeName: node,
+  terminationGracePeriodSeconds: 0,
+  automountServiceAccountToken: false,
+};
 /** A dump of the workload takes well under a second; the rest is for a machine that is busy with other things. */
 const soonMs = 20_000;
 
@@ -22,10 +28,7 @@ beforeAll(async () => {
       kind: 'Pod',
       metadata: { name: 'counter', namespace: 'default' },
       spec: {
-        nodeName: node,
-        terminationGracePeriodSeconds: 0,
-        // The driver is not told of the volumes of the spec, where its token would be one.
-        automountServiceAccountToken: false,
+        ...podBase,
         containers: [
           {
             name: 'main',
@@ -40,11 +43,7 @@ beforeAll(async () => {
       },
     }),
   );
-  await bed.waitFor(
-    'the counter to count',
-    async () => ((await ticks()) > 0 ? true : undefined),
-    60_000,
-  );
+  await bed.waitFor('the counter to count', async () => (await ticks()) > 0 || undefined, 60_000);
   const path = '{.status.containerStatuses[0].containerID} {.metadata.uid}';
   [containerID = '', podUID = ''] = (
     await bed.kubectl(['get', 'pod', 'counter', '-o', `jsonpath=${path}`])
@@ -219,9 +218,7 @@ describe('two containers of one pod', () => {
         kind: 'Pod',
         metadata: { name: 'pair', namespace: 'default' },
         spec: {
-          nodeName: node,
-          terminationGracePeriodSeconds: 0,
-          automountServiceAccountToken: false,
+          ...podBase,
           containers: containers.map((name) => ({
             ...{ name, image: busyboxImage, imagePullPolicy: 'Never' },
             command: ['sh', '-c', `echo ${name} >/data/${name}; ${workload}`],

@@ -125,12 +125,12 @@ describe('a publish into a store in trouble', () => {
     const blobs = async () => (await readdir(join(root, 'blobs/sha256')).catch(() => [])).length;
     const child = spawn(process.execPath, [driver, root, staging], { stdio: 'ignore' });
     const ended = once(child, 'exit');
-    while ((await blobs()) < 3 && child.exitCode === null) {
+    while ((await blobs()) < 5 && child.exitCode === null) {
       // Looked at as fast as can be: the moment is short.
     }
     child.kill('SIGKILL');
     await ended;
-    expect(await blobs()).toBeGreaterThanOrEqual(3);
+    expect(await blobs()).toBeGreaterThanOrEqual(5);
     let leftBytes = 0;
     for await (const blob of dirStore(root).listBlobs(signal)) leftBytes += blob.sizeBytes;
     let written = 0;
@@ -139,8 +139,8 @@ describe('a publish into a store in trouble', () => {
     });
     // A blob has its name only once it is durable, and what has a name is not written again.
     expect(storedBytes - written).toBe(leftBytes);
-    // Two whole chunks at least: the other parts are stored beside the memory.
-    expect(leftBytes).toBeGreaterThanOrEqual(2 * 4 * mebibyte - mebibyte);
+    // Three whole chunks at least: two other, small parts are stored beside the memory.
+    expect(leftBytes).toBeGreaterThanOrEqual(3 * 4 * mebibyte);
     await verifyArtifact(dirStore(root), key, signal);
     let again = 0;
     await publish(root, (bytes) => {
