@@ -22,12 +22,12 @@ import {
   condition,
   snapshotFailure,
   snapshotOf,
-} from './controller-objects.ts';
+} from '../integration/controller-objects.ts';
 import {
   type ControllerProcess,
   type ControllerWorld,
   controllerWorld,
-} from './controller-world.ts';
+} from '../integration/controller-world.ts';
 
 const bedName = 'controller-provided';
 const never = new AbortController().signal;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Bed, downBed, upBed } from '../bed/bed.ts';
 import { busyboxImage } from '../bed/versions.ts';
-import { allProcessesOf, installDriver, runDriver } from './criu-node.ts';
+import { allProcessesOf, installDriver, runDriver } from '../integration/criu-node.ts';
 
 const bedName = 'criu-terminate';
 const node = 'node-a';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { captureResult } from '../bench/capture/result.ts';
 import { measureCaptures } from '../bench/capture/run.ts';
-import { attachSharedBed } from './cluster.ts';
+import { attachSharedBed } from '../e2e/cluster.ts';
 
 test('the bench of captures measures Cryopod and every baseline on the same pod', async () => {
   const figures = await measureCaptures(await attachSharedBed(), {
