@@ -12,14 +12,14 @@ it('entering names the process by number and start, and everything it needs befo
     stage: '/snapshot-control',
     trees: { bundle: '/tools/bundle' },
     opens: { 20: { mode: 'n', file: 'net' }, 0: { mode: 'r', file: '/layer.tar' } },
-    keeps: { pid: '/work/pid' },
+    keeps: { pid: '/attempt/pid' },
     made: ['/run'],
     writableProcSys: true,
     program: bundled('/snapshot-control', 'tar'),
   });
   expect(argv.join(' ')).toBe(
     '/tools/enter --process 42:4200 --cgroup /cg/memory/x/cgroup.procs --stage /snapshot-control --tree bundle=/tools/bundle ' +
-      '--open 0=r:/layer.tar --open 20=n:net --keep pid=/work/pid --make /run --proc-sys -- ' +
+      '--open 0=r:/layer.tar --open 20=n:net --keep pid=/attempt/pid --make /run --proc-sys -- ' +
       '/snapshot-control/bundle/ld.so --library-path /snapshot-control/bundle/lib /snapshot-control/bundle/tar',
   );
 });
