@@ -69,7 +69,7 @@ describe('a snapshot whose source', () => {
   };
   /** True once CRIU has written memory of exactly this container's process. */
   const midDump =
-    'compgen -G "/var/lib/cryopod/staging/*/criu/pages-*.img" >/dev/null && grep -q "^TracerPid:.*[1-9]" /proc/$pid/status';
+    'compgen -G "/var/lib/cryopod/staging/*/containers/main/criu/pages-*.img" >/dev/null && grep -q "^TracerPid:.*[1-9]" /proc/$pid/status';
 
   const waits = (name: string): Promise<true> =>
     bed.waitFor(

@@ -12,10 +12,12 @@ import {
   waitForEnd,
 } from '../e2e/cluster.ts';
 import { snapshotOf, sourcePod } from '../e2e/workloads.ts';
+import { agentOnNode } from './agent-node.ts';
 
 const node = 'node-a';
-/** Random memory: its publish takes a multiple of its dump. */
-const memoryMebibytes = 1536;
+/** At this rate the publish takes 12 s on any machine, and the dump of so much under one on most. */
+const memoryMebibytes = 768;
+const publishRate = '64Mi';
 
 describe('a source that stays frozen while its artifact is published', () => {
   let bed: Bed;
@@ -68,12 +70,16 @@ describe('a source that stays frozen while its artifact is published', () => {
   beforeAll(async () => {
     bed = await attachSharedBed();
     namespace = await createNamespace(bed, 'terminate-limits');
+    await agentOnNode(bed, node).setPublishRate(publishRate);
     const environment = { MEMORY_MEBIBYTES: String(memoryMebibytes), KEEP_RUNNING: '1' };
     const image = 'cryopod.dev/sample-counter:dev';
     await bed.apply(sourcePod({ name, namespace, image, nodeName: node, environment }));
     await bed.waitFor('the counter to count', () => tick().catch(() => undefined), 300_000);
   });
-  afterAll(() => deleteNamespace(bed, namespace));
+  afterAll(async () => {
+    await agentOnNode(bed, node).setPublishRate('0');
+    await deleteNamespace(bed, namespace);
+  });
 
   it('runs on when it is cancelled, however far the publish is', async () => {
     const before = await tick();
