@@ -203,27 +203,6 @@ describe('a content that an administrator provided', () => {
   });
 });
 
-describe('the snapshotRef of a content', () => {
-  it('gets its UID once, and names another snapshot only while the content is released', async () => {
-    await world.create(kinds.podSnapshotContent, contentOf('tied', 'nobody'));
-    const refer = (snapshotRef: RawObject): Promise<RawObject> =>
-      patchContent('tied', { spec: { snapshotRef } });
-    const released = (status: string, reason: string): Promise<void> =>
-      contentSays('tied', { conditions: [condition('Released', status, reason, '')] });
-    const refused = 'spec.snapshotRef is immutable';
-    await expect(refer({ name: 'other' })).rejects.toThrow(refused);
-    await refer({ uid: 'first' });
-    await expect(refer({ uid: 'second' })).rejects.toThrow(refused);
-    await expect(refer({ uid: null })).rejects.toThrow(refused);
-    await released('True', 'Released');
-    await expect(refer({ namespace: 'elsewhere' })).rejects.toThrow(refused);
-    await refer({ name: 'other', uid: null });
-    await released('False', 'Bound');
-    await refer({ uid: 'second' });
-    await expect(refer({ name: 'third' })).rejects.toThrow(refused);
-  });
-});
-
 describe('a content whose agent has never been heard', () => {
   it('is let go a minute after its deletion: no agent ever took its Lease, so there are no bytes', async () => {
     await world.create(kinds.pod, {

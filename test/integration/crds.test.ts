@@ -1,45 +1,24 @@
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseDynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
 import { parsePodSnapshot } from '../../core/api/pod-snapshot.ts';
 import { parsePodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
-import { type Bed, downBed, upBed } from '../bed/bed.ts';
+import type { Bed } from '../bed/bed.ts';
 import { type Example, examples } from '../unit/core/examples.ts';
+import { type DefinitionsBed, openDefinitionsBed } from './definitions-bed.ts';
 
-const bedName = 'crds';
-const names = 'podsnap,podsnapcontent,dckpt,snapjob,podexplain';
-const crds = fileURLToPath(new URL('../../crds', import.meta.url));
+let server: DefinitionsBed;
 let bed: Bed;
 
 beforeAll(async () => {
-  bed = await upBed({ name: bedName, nodes: 0 });
-  await bed.kubectl(['apply', '--server-side', '-k', crds]);
-  await bed.waitFor(
-    'the kinds to be served',
-    () => bed.kubectl(['get', names, '-A']).catch(() => undefined),
-    20_000,
-  );
-  await bed.waitFor(
-    'the namespace default',
-    () => bed.kubectl(['get', 'namespace', 'default']).catch(() => undefined),
-    20_000,
-  );
+  server = await openDefinitionsBed('crds');
+  ({ bed } = server);
 });
-afterAll(() => downBed(bedName));
+afterAll(() => server.close());
 
-/** Creates on the real server; kubectl's own checks are off, so that each refusal is the server's. */
-async function create(object: unknown, ...flags: readonly string[]): Promise<Example['object']> {
-  const output = await bed.kubectl(
-    ['create', '--validate=false', '-o', 'json', ...flags, '-f', '-'],
-    JSON.stringify(object),
-  );
-  return JSON.parse(output);
-}
-
-async function patch(of: readonly string[], body: unknown): Promise<Example['object']> {
-  const words = ['patch', ...of, '--type=merge', '-o', 'json', '-p', JSON.stringify(body)];
-  return JSON.parse(await bed.kubectl(words));
-}
+const create = (object: unknown, ...flags: readonly string[]): Promise<Example['object']> =>
+  server.create(object, ...flags);
+const patch = (of: readonly string[], body: unknown): Promise<Example['object']> =>
+  server.patch(of, body);
 
 function example(file: string): Example['object'] {
   const found = examples('valid').find((one) => one.file === file);

@@ -161,7 +161,8 @@ export async function startSimulatedAgent(
   };
   const orders = startOrders(deps, {
     dumps: 1,
-    publishes: 2,
+    // As many at once as arrive: what is measured is the control plane, not the node.
+    publishes: 1000,
     queueObserver: silentQueueObserver,
     ended: () => {},
   });
