@@ -1,5 +1,6 @@
 import { Failure } from '../../core/failure.ts';
 import { containerOfCgroups, parseCgroup } from '../proc/cgroup-text.ts';
+import type { ProcessIdentity } from '../proc/identity.ts';
 import { identify, listPids, readProc, readStatus, readTree } from '../proc/process-table.ts';
 import type { SourceContainer } from './backend.ts';
 
@@ -47,18 +48,27 @@ export async function resolveRestored(
   const inits = await resolveContainers(procRoot, containers);
   return Promise.all(
     inits.map(async ({ name, containerID, root: init }) => {
-      for (const member of await readTree(procRoot, init)) {
-        if (member.parentPid !== init.pid) continue;
-        const status = await readStatus(procRoot, member.pid);
-        const depth = status?.namespacePids.length ?? 0;
-        const ownDepth = (await readStatus(procRoot, init.pid))?.namespacePids.length ?? 0;
-        if (depth !== ownDepth + 1 || status?.namespacePids.at(-1) !== 1) continue;
-        const { pid, startTicks } = member;
-        return { name, containerID, root: { pid, startTicks } };
-      }
+      const [restored] = await restoredRoots(procRoot, init);
+      if (restored !== undefined) return { name, containerID, root: restored.root };
       throw notResolved(name, 'its process has not been restored');
     }),
   );
+}
+
+/** The roots that live beside a placeholder's init, each with its number in the init's PID namespace. */
+export async function restoredRoots(
+  procRoot: string,
+  init: ProcessIdentity,
+): Promise<readonly { readonly root: ProcessIdentity; readonly number: number }[]> {
+  const initDepth = (await readStatus(procRoot, init.pid))?.namespacePids.length ?? 0;
+  const roots: { readonly root: ProcessIdentity; readonly number: number }[] = [];
+  for (const { pid, startTicks, parentPid } of await readTree(procRoot, init)) {
+    if (parentPid !== init.pid) continue;
+    const numbers = (await readStatus(procRoot, pid))?.namespacePids ?? [];
+    if (numbers.length !== initDepth + 1 || numbers.at(-1) !== 1) continue;
+    roots.push({ root: { pid, startTicks }, number: numbers.at(-2) ?? 0 });
+  }
+  return roots;
 }
 
 /** `containerd://<id>` -> the id; undefined for anything that is not 64 hex digits. */

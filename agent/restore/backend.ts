@@ -1,4 +1,4 @@
-import type { ArtifactConfig, ArtifactContainer } from '../artifact/config.ts';
+import type { ArtifactContainer } from '../artifact/config.ts';
 import type { ProcessIdentity } from '../proc/identity.ts';
 
 /** One container to be restored: into which placeholder, from what. */
@@ -12,7 +12,6 @@ export type RestoreTarget = {
 export type RestoreRequest = {
   readonly podUID: string;
   readonly targets: readonly RestoreTarget[];
-  readonly config: ArtifactConfig;
   /** What extractArtifact left. */
   readonly filesDirectory: string;
   /** Volumes of the snapshot that other, running containers of the pod use: left as they are. */

@@ -1,7 +1,6 @@
-import { resolveContainers } from '../capture/resolve.ts';
+import { resolveContainers, restoredRoots } from '../capture/resolve.ts';
 import { namedContainers } from '../order/node-sources.ts';
-import type { ProcessIdentity } from '../proc/identity.ts';
-import { identify, isAlive, readStatus, readTree } from '../proc/process-table.ts';
+import { isAlive } from '../proc/process-table.ts';
 import type { RestoreDeps } from './deps.ts';
 
 /** The processes of placeholders through /proc. Needs to see the node's processes. */
@@ -14,15 +13,7 @@ export function nodePlaceholders(
     end: async (placeholder) => {
       if (await isAlive(procRoot, placeholder)) process.kill(placeholder.pid, 'SIGKILL');
     },
-    findRestored: async (placeholder, pid): Promise<ProcessIdentity | undefined> => {
-      for (const member of await readTree(procRoot, placeholder)) {
-        if (member.parentPid !== placeholder.pid) continue;
-        const status = await readStatus(procRoot, member.pid);
-        // ..., its number in the init's namespace, and 1 in its own.
-        const [outer, inner] = status?.namespacePids.slice(-2) ?? [];
-        if (outer === pid && inner === 1) return identify(procRoot, member.pid);
-      }
-      return undefined;
-    },
+    findRestored: async (placeholder, pid) =>
+      (await restoredRoots(procRoot, placeholder)).find(({ number }) => number === pid)?.root,
   };
 }

@@ -89,7 +89,7 @@ export class RestoreWork {
     await this.#mark(placeholderFiles.begun, ({ ticks }) => String(ticks));
     const attempt = `${pod.metadata.uid}-${containers.map(({ ticks }) => ticks).join('-')}`;
     const request = {
-      ...{ targets, config, podUID: pod.metadata.uid },
+      ...{ targets, podUID: pod.metadata.uid },
       filesDirectory: directory,
       keptVolumes: volumesUsedBy(config, running),
       workDirectory: `${workDirectory}/${attempt}`,
