@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findCondition } from '../../core/api/conditions.ts';
 import type { Bed } from '../bed/bed.ts';
+import { findAgentPid } from './agent-pid.ts';
 import {
   attachSharedBed,
   createNamespace,
@@ -165,7 +166,7 @@ describe('bad input', () => {
     const node = bed.nodes[0] ?? '';
     await startCounter('read-only', node);
     const remount = async (how: string): Promise<void> => {
-      const agent = `pid=$(pgrep -f dist/agent/main.js | head -1); nsenter -t $pid -m mount -o remount,bind,${how} /var/lib/cryopod-store`;
+      const agent = `pid=$(${findAgentPid}); nsenter -t $pid -m mount -o remount,bind,${how} /var/lib/cryopod-store`;
       const done = await bed.node(node).exec(['bash', '-c', agent]);
       expect(done.exitCode, done.stderr).toBe(0);
     };
@@ -193,7 +194,7 @@ describe('bad input', () => {
 async function maskCriu(bed: Bed, node: string): Promise<{ unmask(): Promise<void> }> {
   const inAgent = async (command: string): Promise<void> => {
     const script = `
-      pid=$(pgrep -f dist/agent/main.js | head -1)
+      pid=$(${findAgentPid})
       criu=$(tr '\\0' '\\n' < /proc/$pid/environ | sed -n 's/^CRYOPOD_CRIU_PATH=//p')
       criu=\${criu:-/usr/sbin/criu}
       nsenter -t $pid -m ${command}`;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findCondition } from '../../core/api/conditions.ts';
 import type { Bed } from '../bed/bed.ts';
+import { findAgentPid } from './agent-pid.ts';
 import { attachSharedBed, createNamespace, deleteNamespace, waitForEnd } from './cluster.ts';
 import { explain, installObstacle, lastTickOf, obstaclePod } from './obstacles.ts';
 import { snapshotOf } from './workloads.ts';
@@ -153,7 +154,7 @@ describe('what stands in the way of a capture', () => {
 
   it('too little space: refused with both numbers, explained in the same words', async () => {
     const inAgent = async (command: string): Promise<void> => {
-      const script = `pid=$(pgrep -f dist/agent/main.js | head -1); nsenter -t $pid -m ${command}`;
+      const script = `pid=$(${findAgentPid}); nsenter -t $pid -m ${command}`;
       const done = await bed.node(node).exec(['sh', '-c', script]);
       expect(done.exitCode, done.stderr).toBe(0);
     };

@@ -10,6 +10,7 @@ import {
 import { extractArtifact } from '../../agent/artifact/extract.ts';
 import { dirStore } from '../../agent/store/dir/dir-store.ts';
 import type { Bed } from '../bed/bed.ts';
+import { findAgentPid } from './agent-pid.ts';
 
 /*
  * Runs a captured container again from its artifact alone, with the command line that the prototype found: what the restore issue will do in the
@@ -96,7 +97,7 @@ async function makeBundle(run: RunAgain, bundle: string): Promise<void> {
   await copyFile(await busyboxPath(), join(node.rootPath, bundle, 'busybox'));
   const script = `
     set -e
-    agent=$(pgrep -f 'dist/agent/main.js' | head -1)
+    agent=$(${findAgentPid})
     root=/proc/$agent/root
     mkdir -p ${bundle}/lib ${bundle}/bin
     cp $root/usr/sbin/criu ${bundle}/criu

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findCondition, isTrue } from '../../core/api/conditions.ts';
 import type { Bed } from '../bed/bed.ts';
+import { findAgentPid } from '../e2e/agent-pid.ts';
 import {
   attachSharedBed,
   createNamespace,
@@ -39,9 +40,7 @@ describe('kill -9 of the agent at random moments of a 1 GiB capture', () => {
   });
 
   const killAgent = async (): Promise<void> => {
-    const killed = await bed
-      .node(node)
-      .exec(['bash', '-c', 'kill -9 $(pgrep -f dist/agent/main.js | head -1)']);
+    const killed = await bed.node(node).exec(['bash', '-c', `kill -9 $(${findAgentPid})`]);
     expect(killed.exitCode, killed.stderr).toBe(0);
   };
 

@@ -1,4 +1,5 @@
 import type { Bed } from '../bed/bed.ts';
+import { findAgentPid } from '../e2e/agent-pid.ts';
 
 /** The agent of one node, as a test does harm to it. */
 export type AgentOnNode = {
@@ -23,7 +24,7 @@ export function agentOnNode(bed: Bed, node: string): AgentOnNode {
       await bed.kubectl(['get', 'pods', ...here, '-o', 'jsonpath={.items[0].metadata.name}'])
     ).trim();
   const script = async (text: string): Promise<string> => {
-    const whole = `agent() { pgrep -f '[d]ist/agent/main.js' | head -1; }\n${text}`;
+    const whole = `agent() { ${findAgentPid}; }\n${text}`;
     const done = await bed.node(node).exec(['bash', '-ec', whole], { timeoutMs: 240_000 });
     if (done.exitCode !== 0) throw new Error(`${text}: ${done.stdout}${done.stderr}`);
     return done.stdout;

@@ -171,14 +171,27 @@ describe('trouble of an agent with a capture under way', () => {
     const before = await used();
     await begin('full-store');
     await publishing('full-store');
-    const filler = `${storeDirectory}/filler`;
-    await agent.script(
-      `fallocate -l $(df --output=avail -B1 ${storeDirectory} | tail -1) ${filler} || cat /dev/zero >${filler} 2>/dev/null || true`,
-    );
+    // Takes every block at once, though ext4 says there is too little: its own blocks for the file were not counted.
+    // Each time anew, since what earlier captures left may be given back meanwhile.
+    const fill = (): Promise<string> =>
+      agent.script(
+        `fallocate -l $(df --output=avail -B1 ${storeDirectory} | tail -1) $(mktemp ${storeDirectory}/filler.XXXXXX) 2>/dev/null || true`,
+      );
+    await fill();
     try {
       // Changed while it publishes, and heeded at once: what is tried again is not slow.
       await agent.setPublishRate('0');
-      const { status } = await waitForEnd(bed, namespace, 'full-store', 240_000);
+      const { status } = await bed.waitFor(
+        'the capture to end while the store is kept full',
+        async () => {
+          await fill();
+          const snapshot = await readSnapshot(bed, namespace, 'full-store');
+          const conditions = snapshot?.status.conditions ?? [];
+          const ended = isTrue(conditions, 'Ready') || isTrue(conditions, 'Failed');
+          return ended ? snapshot : undefined;
+        },
+        240_000,
+      );
       const failed = findCondition(status.conditions, 'Failed');
       expect(failed).toMatchObject({
         status: 'True',
@@ -190,7 +203,7 @@ describe('trouble of an agent with a capture under way', () => {
       await countsOn(15_000);
       await waitForEmptyStaging(bed, node);
     } finally {
-      await agent.script(`rm -f ${filler}`);
+      await agent.script(`rm -f ${storeDirectory}/filler.*`);
     }
     // What had been stored was given back, and the store is as good as before.
     await bed.waitFor(

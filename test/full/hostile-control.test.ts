@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isTrue } from '../../core/api/conditions.ts';
 import type { Bed } from '../bed/bed.ts';
 import { busyboxImage } from '../bed/versions.ts';
+import { findAgentPid } from '../e2e/agent-pid.ts';
 import {
   attachSharedBed,
   createNamespace,
@@ -87,7 +88,7 @@ describe('a workload that sets traps in its control directory', () => {
     const events = await bed.kubectl(['get', 'events', '-n', namespace, '-o', 'json']);
     expect(events).toContain(uid);
     expect(events).toMatch(new RegExp(`${complete} was not written: .*plain directories`));
-    const agent = 'for pid in 1 $(pgrep -f dist/agent/main.js); do';
+    const agent = `for pid in 1 $(${findAgentPid}); do`;
     expect(await inNode(`${agent} ls /proc/$pid/root/etc/${complete}; done 2>/dev/null`)).toBe('');
   });
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findCondition, isTrue } from '../../core/api/conditions.ts';
 import type { Bed } from '../bed/bed.ts';
 import { testWorkloadsImage } from '../bed/images/build.ts';
+import { findAgentPid } from '../e2e/agent-pid.ts';
 import { attachSharedBed, createNamespace, deleteNamespace, waitForEnd } from '../e2e/cluster.ts';
 import { expectToRunAgain, type Place, testWorkloads, waitForWord } from '../e2e/self-checking.ts';
 import { snapshotOf, sourcePod } from '../e2e/workloads.ts';
@@ -24,7 +25,7 @@ describe('a hostile workload', () => {
   const place = (): Place => ({ bed, namespace, source: node, target: 'node-b' });
   const inNode = async (command: string): Promise<string> =>
     (await bed.node(node).exec(['bash', '-c', command])).stdout.trim();
-  const findAgent = (): Promise<string> => inNode(`pgrep -f 'dist/agent/main.js' | head -1`);
+  const findAgent = (): Promise<string> => inNode(findAgentPid);
 
   beforeAll(async () => {
     bed = await attachSharedBed();

@@ -8,6 +8,7 @@ import { dirStore } from '../../agent/store/dir/dir-store.ts';
 import { findCondition, isTrue } from '../../core/api/conditions.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { Bed } from '../bed/bed.ts';
+import { findAgentPid } from '../e2e/agent-pid.ts';
 import {
   attachSharedBed,
   createNamespace,
@@ -90,9 +91,8 @@ describe('kill -9 of the agent at random moments of a capture that ends its sour
     const reference = `[ -e /var/lib/cryopod-store/snapshots/${namespace}/${contentUID}.json ]`;
     const seen = moment.after === 'the start' ? 'true' : reference;
     const agent = (await agentPod())?.name ?? '';
-    const pid = 'pgrep -f dist/agent/main.js | head -1';
     await inNode(
-      `pid=$(${pid}); until ${seen}; do sleep 0.01; done; sleep ${waitMs / 1000}; kill -9 $pid`,
+      `pid=$(${findAgentPid}); until ${seen}; do sleep 0.01; done; sleep ${waitMs / 1000}; kill -9 $pid`,
     );
     const gone = ['delete', 'pod', agent, '-n', 'cryopod-system', '--force', '--grace-period=0'];
     await bed.kubectl(gone);
