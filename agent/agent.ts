@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { kinds } from '../core/api/kinds.ts';
-import { agentLeaseName, apiVersion, captureLeaseName, heartbeatMarks } from '../core/api/names.ts';
+import { agentLeaseName, heartbeatMarks } from '../core/api/names.ts';
 import type { PodSnapshotContent } from '../core/api/pod-snapshot-content.ts';
 import { systemClock } from '../core/clock.ts';
 import { errorText } from '../core/failure.ts';
@@ -22,6 +22,7 @@ import type { AgentConfig } from './config.ts';
 import { startExplanations } from './explain/explanations.ts';
 import { localParts } from './local-parts.ts';
 import { openJournal, tellDamage } from './open-journal.ts';
+import { captureLeaseRequest } from './order/capture-lease.ts';
 import type { OrderDeps } from './order/deps.ts';
 import { FreezeOutlook } from './order/freeze-outlook.ts';
 import { orderMetrics, publishedBytes, watchOrders } from './order/order-metrics.ts';
@@ -153,16 +154,8 @@ function contentLease(
 ): OrderDeps['lease'] {
   const sightings: LeaseSightings = new Map();
   return (content: PodSnapshotContent, signal) => {
-    const { name, uid } = content.metadata;
-    const request = {
-      namespace: config.namespace,
-      name: captureLeaseName(uid),
-      holder,
-      timing: captureLeaseTiming,
-      ownerReference: { apiVersion, kind: 'PodSnapshotContent', name, uid },
-      whenLapsed: 'wait',
-      deadHolders,
-    } as const;
+    const { namespace } = config;
+    const request = captureLeaseRequest(content, { namespace, holder, deadHolders });
     return tryAcquire(leases, request, sightings, signal);
   };
 }

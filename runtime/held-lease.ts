@@ -94,14 +94,25 @@ class LeaseHolding implements HeldLease {
     if (this.#lost.signal.aborted) return;
     const patience = new AbortController();
     try {
-      await this.#inTurn(async () => {
-        const lease = this.#stillOurs(await readLease(this.#deps, this.#request, patience.signal));
-        const spec = { holderIdentity: '', leaseDurationSeconds: 1 };
-        await writeLease(this.#deps, this.#request, lease, spec, patience.signal);
-      });
+      await this.#inTurn(() => this.#giveBack(patience.signal));
     } catch (error) {
       // It runs out by itself.
       this.#deps.log.warn(this.#fields(error), 'lease not released');
+    }
+  }
+
+  /** As last seen; a renewal that was cut short may have moved it all the same, then as it stands. */
+  async #giveBack(signal: AbortSignal): Promise<void> {
+    const spec = { holderIdentity: '', leaseDurationSeconds: 1 };
+    const write = (lease: LeaseRecord): Promise<LeaseRecord> =>
+      writeLease(this.#deps, this.#request, lease, spec, signal);
+    const read = async (): Promise<LeaseRecord> =>
+      this.#stillOurs(await readLease(this.#deps, this.#request, signal));
+    try {
+      await write(this.#known ?? (await read()));
+    } catch (error) {
+      if (!isFailure(error, 'conflict')) throw error;
+      await write(await read());
     }
   }
 

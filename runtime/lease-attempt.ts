@@ -58,6 +58,8 @@ export type LeaseRequest = {
   readonly ownerReference: LeaseOwner | undefined;
   /** Holders that are known to have ended, by better proof than a clock: their lease is taken at once. */
   readonly deadHolders?: ReadonlySet<string>;
+  /** Whether the lease most likely does not exist yet: it is created unread, and read only where it turns out to exist. */
+  readonly likelyNew?: boolean;
 };
 
 /** What earlier attempts of this process saw, by `namespace/name`; without it a dead holder never expires for us. */
@@ -151,7 +153,21 @@ async function createLease(
   return leaseRecord(await callWithin(deps.clock, limit, signal, create));
 }
 
-/** One read and at most one write. A conflict means that somebody else was faster and comes out as the failure it is. */
+/** A create of a lease that nobody is known to have made; undefined when somebody has. */
+async function createUnread(
+  deps: Deps,
+  request: LeaseRequest,
+  signal: AbortSignal,
+): Promise<LeaseRecord | undefined> {
+  try {
+    return await createLease(deps, request, signal);
+  } catch (error) {
+    if (isFailure(error, 'conflict')) return undefined;
+    throw error;
+  }
+}
+
+/** One read and at most one write, or a create alone. A conflict means that somebody else was faster and comes out as the failure it is. */
 export async function attemptLease(
   deps: Deps,
   request: LeaseRequest,
@@ -160,6 +176,11 @@ export async function attemptLease(
 ): Promise<LeaseAttempt> {
   const { clock } = deps;
   const at = `${request.namespace}/${request.name}`;
+  if (request.likelyNew === true && !sightings.has(at)) {
+    const sinceMonotonicMilliseconds = clock.monotonicMilliseconds();
+    const lease = await createUnread(deps, request, signal);
+    if (lease !== undefined) return { held: true, lease, sinceMonotonicMilliseconds };
+  }
   const read = await readLease(deps, request, signal);
   const now = clock.monotonicMilliseconds();
   const { durationMilliseconds } = request.timing;

@@ -52,25 +52,45 @@ export async function readContent(
   throw new Failure('conflict', 'ContentReplaced', `${content.metadata.name} was recreated`);
 }
 
+type Change = (
+  fresh: PodSnapshotContent,
+) => Promise<StatusPatch | undefined> | StatusPatch | undefined;
+
 /**
- * One status write: a fresh read, a change of it, and a patch that only fits what was read. A conflict comes out as it is, and the next
- * round looks again. `change` returns undefined when nothing is to be written. Whether something was.
+ * One status write: a change of the object as it was observed, and a patch that fits this version alone, so that what was observed holds at the
+ * moment of the write. Only when it does not fit, the object is read and the change made on that; a second conflict comes out as it is, and
+ * the next round looks again. `change` returns undefined when nothing is to be written. Returns what was written, if anything was.
  */
 async function write(
   deps: OrderDeps,
   record: OrderRecord,
   content: PodSnapshotContent,
-  change: (fresh: PodSnapshotContent) => Promise<StatusPatch | undefined> | StatusPatch | undefined,
+  change: Change,
   signal: AbortSignal,
 ): Promise<PodSnapshotContent | undefined> {
-  const fresh = await readContent(deps, content, signal);
+  try {
+    return await writeOn(deps, record, content, change, signal);
+  } catch (error) {
+    if (!isFailure(error, 'conflict')) throw error;
+    const fresh = await readContent(deps, content, signal);
+    return writeOn(deps, record, fresh, change, signal);
+  }
+}
+
+async function writeOn(
+  deps: OrderDeps,
+  record: OrderRecord,
+  fresh: PodSnapshotContent,
+  change: Change,
+  signal: AbortSignal,
+): Promise<PodSnapshotContent | undefined> {
   const status = await change(fresh);
   if (status === undefined) {
     record.written = fresh;
     return undefined;
   }
   const next = parsedContent(
-    await patchStatus(deps.kube, keyOf(content), fresh.metadata, status, signal),
+    await patchStatus(deps.kube, keyOf(fresh), fresh.metadata, status, signal),
   );
   record.written = next;
   record.reportedAtMonotonic = deps.clock.monotonicMilliseconds();

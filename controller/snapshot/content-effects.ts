@@ -1,6 +1,6 @@
 import { isTrue } from '../../core/api/conditions.ts';
 import { kinds } from '../../core/api/kinds.ts';
-import { apiVersion } from '../../core/api/names.ts';
+import { apiVersion, contentName } from '../../core/api/names.ts';
 import {
   type PodSnapshotContent,
   parsePodSnapshotContent,
@@ -8,7 +8,7 @@ import {
 import { isFailure } from '../../core/failure.ts';
 import type { ObjectKey } from '../../runtime/kube-port.ts';
 import { markReleased } from '../content/release.ts';
-import { parsedOrRetry } from '../read.ts';
+import { parsedOrRetry, read } from '../read.ts';
 import { contentObject } from './content-object.ts';
 import type { Effect } from './effect.ts';
 import { newsOf, sighted } from './observe.ts';
@@ -35,8 +35,13 @@ export const createContent: Effect<'createContent'> = async (targets, action, ob
     const raw = await targets.kube.create(kind, object, { dryRun: false }, signal);
     return foundContent(observed, parsedOrRetry(parsePodSnapshotContent(raw)));
   } catch (error) {
-    if (!isFailure(error, 'terminal')) throw error;
-    return { rejection: error.message };
+    if (isFailure(error, 'terminal')) return { rejection: error.message };
+    if (!isFailure(error, 'conflict')) throw error;
+    // There is one already: ours, if an answer was lost, or somebody's.
+    const key = contentKey(contentName(observed.snapshot.metadata.uid));
+    const standing = await read(targets.kube, key, parsePodSnapshotContent, signal);
+    if (standing === undefined) throw error;
+    return foundContent(observed, standing);
   }
 };
 

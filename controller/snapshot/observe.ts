@@ -1,5 +1,5 @@
 import { kinds } from '../../core/api/kinds.ts';
-import { contentName, labels } from '../../core/api/names.ts';
+import { contentName, finalizers, labels } from '../../core/api/names.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import {
   type PodSnapshotContent,
@@ -114,6 +114,11 @@ async function sightContent(
   if (phase === 'Failed') return { state: 'unread' };
   const name = nameOf(snapshot);
   if (name === undefined) return { state: 'missing', name: '' };
+  // Nothing is made before the finalizer stands, and the writes that come next fit this version alone: a look would tell nothing.
+  const isUntouched = !snapshot.metadata.finalizers.includes(finalizers.snapshot);
+  if (phase === 'Unbound' && isUntouched && snapshot.spec.source.podRef !== undefined) {
+    return { state: 'missing', name };
+  }
   const cached = sources.contents.get(name);
   // A verdict, a delete and a first sight must not rest on a cache that lags behind.
   const mayUseCache =

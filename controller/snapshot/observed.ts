@@ -19,7 +19,7 @@ export type PodSighting =
 export type Outcome = 'open' | 'ready' | 'failed';
 
 /**
- * `missing` is the API server's own word. `ours`: the back-link names this incarnation of the snapshot, or offers itself to it; `claimed`: the
+ * `missing` is the API server's own word, or follows from a snapshot without our finalizer. `ours`: the back-link names this incarnation of the snapshot, or offers itself to it; `claimed`: the
  * former. `fresh`: read past the cache, so a Ready that lost against nothing is not overlooked.
  */
 export type ContentSighting =

@@ -52,6 +52,10 @@ export type AuditFigures = {
   /** Requests of any kind, for each second. */
   readonly requestsPerSecond: number;
   readonly refused: number;
+  /** Those by `code verb resource/subresource` and account. */
+  readonly refusedByKind: Readonly<Record<string, number>>;
+  /** Every request by `verb resource/subresource`, for each snapshot. */
+  readonly requestsByKind: Readonly<Record<string, number>>;
 };
 
 const writeVerbs = ['create', 'update', 'patch', 'delete'];
@@ -65,10 +69,12 @@ export async function auditFigures(
   const contentUIDs = [...courses.values()].map(({ contentUID = '' }) => contentUID);
   const leases = new Set(contentUIDs.map(captureLeaseName));
   const byKind: Record<string, number> = {};
+  const refusedByKind: Record<string, number> = {};
+  const requestsByKind: Record<string, number> = {};
   let [lists, requests, refused, events] = [0, 0, 0, 0];
   let last = from.getTime();
-  const add = (what: string): void => {
-    byKind[what] = (byKind[what] ?? 0) + 1;
+  const add = (to: Record<string, number>, what: string): void => {
+    to[what] = (to[what] ?? 0) + 1;
   };
   for await (const line of auditLines(path)) {
     const at = Date.parse(line.requestReceivedTimestamp);
@@ -78,9 +84,12 @@ export async function auditFigures(
     const { resource, subresource, name, namespace: place } = line.objectRef;
     const account = line.user.username.split(':').at(-1) ?? '';
     if (line.verb === 'list' && line.userAgent.startsWith('cryopod-controller')) lists += 1;
+    const what = `${line.verb} ${resource}${subresource && `/${subresource}`}`;
+    add(requestsByKind, what);
     if (!writeVerbs.includes(line.verb)) continue;
     if (line.responseStatus.code >= 300) {
       refused += 1;
+      add(refusedByKind, `${line.responseStatus.code} ${what} ${account}`);
       continue;
     }
     if (resource === 'events') events += 1;
@@ -89,7 +98,7 @@ export async function auditFigures(
       (resource === 'podsnapshotcontents' && courses.has(name)) ||
       (resource === 'leases' && leases.has(name)) ||
       (resource === 'pods' && place === namespace && account === 'cryopod-agent');
-    if (ours) add(`${line.verb} ${resource}${subresource && `/${subresource}`} ${account}`);
+    if (ours) add(byKind, `${what} ${account}`);
   }
   const count = courses.size;
   const of = (what: string): number => (byKind[what] ?? 0) / count;
@@ -109,9 +118,14 @@ export async function auditFigures(
     stageWrites: contentStages + snapshotStages,
     renewals,
     events: events / count,
-    byKind: Object.fromEntries(Object.entries(byKind).map(([what, n]) => [what, n / count])),
+    byKind: eachOf(byKind, count),
+    refusedByKind,
+    requestsByKind: eachOf(requestsByKind, count),
     controllerLists: lists,
     requestsPerSecond: requests / Math.max(1, (last - from.getTime()) / 1000),
     refused,
   };
 }
+
+const eachOf = (counts: Readonly<Record<string, number>>, count: number): Record<string, number> =>
+  Object.fromEntries(Object.entries(counts).map(([what, n]) => [what, n / count]));

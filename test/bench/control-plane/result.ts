@@ -49,6 +49,16 @@ function tablesOf(figures: ControlPlaneFigures): readonly ResultTable[] {
       ],
     },
     {
+      title: 'Requests per snapshot, reads and refused writes too',
+      heading: ['REQUEST', 'PER SNAPSHOT'],
+      rows: Object.entries(audit.requestsByKind).map(([what, count]) => [what, shown(count)]),
+    },
+    {
+      title: 'Writes refused',
+      heading: ['WRITE', 'COUNT'],
+      rows: Object.entries(audit.refusedByKind).map(([what, count]) => [what, String(count)]),
+    },
+    {
       title: `Processor seconds in ${shown(loadSeconds)} s of load`,
       heading: ['PROCESS', 'SECONDS', 'PROCESSORS'],
       rows: Object.entries(figures.processorSeconds).map(([name, seconds]) => [

@@ -2,19 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { nodeCaches } from '../../../agent/caches.ts';
 import type { CaptureBackend, SourceContainer } from '../../../agent/capture/backend.ts';
 import { checkRequest } from '../../../agent/capture/check-request.ts';
+import { captureLeaseRequest } from '../../../agent/order/capture-lease.ts';
 import type { Artifacts, OrderDeps } from '../../../agent/order/deps.ts';
 import { FreezeOutlook } from '../../../agent/order/freeze-outlook.ts';
 import { startOrders } from '../../../agent/order/orders.ts';
 import { Space } from '../../../agent/order/space.ts';
 import type { Staging } from '../../../agent/order/staging.ts';
 import { storeName } from '../../../agent/store/dir/dir-store.ts';
-import {
-  agentLeaseName,
-  apiVersion,
-  captureLeaseName,
-  heartbeatMarks,
-  systemNamespace,
-} from '../../../core/api/names.ts';
+import { agentLeaseName, heartbeatMarks, systemNamespace } from '../../../core/api/names.ts';
 import { sleep, systemClock } from '../../../core/clock.ts';
 import { createEventRecorder } from '../../../runtime/events.ts';
 import { keepHeartbeat } from '../../../runtime/heartbeat.ts';
@@ -136,10 +131,8 @@ export async function startSimulatedAgent(
     artifacts: artifacts(agent.publishMilliseconds),
     sources: { resolve: async (_pod, names) => names.map(resolved), tell: async () => true },
     lease: (content, leaseSignal) => {
-      const { name, uid } = content.metadata;
-      const owner = { apiVersion, kind: 'PodSnapshotContent', name, uid };
-      const request = { ...lease, name: captureLeaseName(uid), ownerReference: owner };
-      return tryAcquire(shared, { ...request, whenLapsed: 'wait' }, sightings, leaseSignal);
+      const request = captureLeaseRequest(content, { namespace: systemNamespace, holder });
+      return tryAcquire(shared, request, sightings, leaseSignal);
     },
     refusals: (content) => checkRequest(content.spec).map((blocker) => blocker.message),
     announce: events.record,

@@ -57,6 +57,40 @@ it('creates the lease with its owner, and holds it at fence 1', async () => {
   expect(kube.peek(key)).toMatchObject({ metadata: { ownerReferences: [{ uid: 'c1' }] } });
 });
 
+const likelyNew = (holder: string) =>
+  tryAcquire(deps(), { ...request(holder), likelyNew: true, whenLapsed: 'wait' }, new Map(), never);
+
+it('is created unread where it is most likely new', async () => {
+  expect(await likelyNew('one')).toMatchObject({ held: true, lease: { fence: 1 } });
+  expect(kube.calls.map(({ verb }) => verb)).toEqual(['create']);
+});
+
+it('that was thought new and is not is read, and stays with its holder', async () => {
+  await acquire('one');
+  expect(await likelyNew('two')).toMatchObject({ held: false, heldBy: 'one' });
+});
+
+it('whose create was answered by a broken connection is ours all the same', async () => {
+  kube.after = () => {
+    kube.after = () => {};
+    throw new Failure('retry', 'ConnectionFailed', 'cut');
+  };
+  await expect(likelyNew('one')).rejects.toThrow('cut');
+  expect(await likelyNew('one')).toMatchObject({ held: true, lease: { fence: 1 } });
+});
+
+it('is given back without a read, and with one where a renewal moved it unseen', async () => {
+  const lease = await acquire('one');
+  const before = kube.calls.length;
+  await lease.release();
+  expect(kube.calls.slice(before).map(({ verb }) => verb)).toEqual(['patch']);
+  const again = await acquire('two');
+  const renewed = { metadata: {}, spec: { renewTime: '2026-01-01T00:00:00.000000Z' } };
+  await kube.patch(key, '', { type: 'merge', body: renewed }, never);
+  await again.release();
+  expect(stored().holder).toBe('');
+});
+
 it('renews every ten seconds', async () => {
   const lease = await acquire('one');
   await clock.advance(95_000);

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { Failure } from '../../../../core/failure.ts';
 import { recordAt } from '../../../../runtime/raw-object.ts';
 import { World } from './support/world.ts';
 
@@ -11,6 +12,33 @@ describe('an order', () => {
     await world.startAgent();
     await world.createContent(await world.createPod(), spec);
   };
+
+  it('asks the API server for the source at the gate, for order and lease before the artifact is named, for the lease before the end', async () => {
+    await begin();
+    const before = world.kube.calls.length;
+    await world.until('the end', () => world.end() === 'Captured');
+    await world.clock.advance(1000);
+    const reads = world.kube.calls.slice(before).filter(({ verb }) => verb === 'get');
+    expect(reads.map(({ kind }) => kind)).toEqual(['Pod', 'PodSnapshotContent', 'Lease', 'Lease']);
+  });
+
+  it('that moved since it was observed is read again before its end is written', async () => {
+    await begin();
+    let moved = false;
+    world.kube.before = async (call) => {
+      if (moved || call.verb !== 'patch-status' || call.kind !== 'PodSnapshotContent') return;
+      moved = true;
+      throw new Failure('conflict', 'Conflict', 'it moved');
+    };
+    await world.until('the end', () => world.end() === 'Captured');
+    const about = world.kube.calls.filter(({ kind }) => kind === 'PodSnapshotContent');
+    const from = about.findIndex(({ verb }) => verb === 'patch-status');
+    expect(about.slice(from, from + 3).map(({ verb }) => verb)).toEqual([
+      'patch-status',
+      'get',
+      'patch-status',
+    ]);
+  });
 
   it('captures a running pod with five writes, none of them a stage', async () => {
     await begin();

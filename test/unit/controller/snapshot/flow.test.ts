@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { findCondition, isTrue } from '../../../../core/api/conditions.ts';
 import { kinds } from '../../../../core/api/kinds.ts';
 import { contentName, finalizers, labels } from '../../../../core/api/names.ts';
+import { Failure } from '../../../../core/failure.ts';
 import {
   agentsAct,
   capturedStatus,
@@ -49,6 +50,32 @@ describe('a snapshot of a running pod', () => {
       freezeMilliseconds: 120,
       artifact: { storedBytes: 8 },
     });
+  });
+
+  it('asks the API server for nothing but the pod before its order is made', async () => {
+    const world = await worldWithPod();
+    const before = world.kube.calls.length;
+    await world.rest();
+    const calls = world.kube.calls.slice(before).map(({ verb, kind }) => `${verb} ${kind}`);
+    expect(calls.slice(0, 4)).toEqual([
+      'get Pod',
+      'patch PodSnapshot',
+      'create PodSnapshotContent',
+      'patch-status PodSnapshot',
+    ]);
+  });
+
+  it('whose order was made though the answer was lost is bound to it', async () => {
+    const world = await worldWithPod();
+    world.kube.after = (call) => {
+      if (call.verb !== 'create' || call.kind !== 'PodSnapshotContent') return;
+      world.kube.after = () => {};
+      throw new Failure('retry', 'ConnectionFailed', 'cut');
+    };
+    await world.rest();
+    expect(world.snapshot('one')?.status.boundSnapshotContentName).toBe(
+      world.contentOf('one')?.metadata.name,
+    );
   });
 
   it('costs the controller three writes up to Ready when the finalizer came with the create', async () => {

@@ -1,17 +1,16 @@
 import { nodeCaches } from '../../../../../agent/caches.ts';
 import { checkRequest } from '../../../../../agent/capture/check-request.ts';
 import type { Journal } from '../../../../../agent/journal/journal.ts';
+import { captureLeaseRequest } from '../../../../../agent/order/capture-lease.ts';
 import type { Artifacts, OrderDeps, Sources } from '../../../../../agent/order/deps.ts';
 import { FreezeOutlook } from '../../../../../agent/order/freeze-outlook.ts';
 import { type Orders, startOrders } from '../../../../../agent/order/orders.ts';
 import { recover } from '../../../../../agent/order/recovery.ts';
 import { Space } from '../../../../../agent/order/space.ts';
 import type { Staging } from '../../../../../agent/order/staging.ts';
-import { captureLeaseName } from '../../../../../core/api/names.ts';
 import { type Clock, sleep } from '../../../../../core/clock.ts';
 import { Failure } from '../../../../../core/failure.ts';
 import type { Kube, ObjectKey, ServerClock } from '../../../../../runtime/kube-port.ts';
-import { captureLeaseTiming } from '../../../../../runtime/lease-attempt.ts';
 import { tryAcquire } from '../../../../../runtime/lease-lock.ts';
 import { silentLog } from '../../../../../runtime/log.ts';
 import { silentReflectorObserver } from '../../../../../runtime/reflector.ts';
@@ -190,14 +189,10 @@ export async function startAgent(
     lease: (content, leaseSignal) =>
       tryAcquire(
         shared,
-        {
+        captureLeaseRequest(content, {
           namespace: 'cryopod-system',
-          name: captureLeaseName(content.metadata.uid),
           holder: `agent-${life.number}`,
-          timing: captureLeaseTiming,
-          ownerReference: undefined,
-          whenLapsed: 'wait',
-        },
+        }),
         sightings,
         leaseSignal,
       ),
