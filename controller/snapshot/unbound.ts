@@ -1,14 +1,8 @@
 import { finalizers, labels } from '../../core/api/names.ts';
 import type { ProgressReason } from '../../core/api/reasons.ts';
+import type { Pod } from '../../core/api/workload.ts';
 import { type Decision, sourceSentence } from '../../core/decision.ts';
-import {
-  act,
-  deadlineLeft,
-  type Found,
-  fail,
-  mirrorIntervalMilliseconds,
-  nothing,
-} from './deciding.ts';
+import { act, deadlineLeft, type Found, fail, mirrorIntervalMilliseconds } from './deciding.ts';
 import type { ObservedSnapshot, SnapshotAction } from './observed.ts';
 
 /** What refuses an order (a right that is missing, a policy, a quota) is mended by people. */
@@ -56,19 +50,14 @@ function bind(observed: ObservedSnapshot, found: Found): Decision<SnapshotAction
   };
 }
 
+type PodRef = {
+  readonly name: string;
+  readonly uid?: string | undefined;
+  readonly containers: readonly string[];
+};
+
 /** Why the pod cannot be captured, or undefined. */
-function podVerdict(
-  observed: ObservedSnapshot,
-  podRef: {
-    readonly name: string;
-    readonly uid?: string | undefined;
-    readonly containers: readonly string[];
-  },
-): Decision<SnapshotAction> | undefined {
-  if (observed.pod.state !== 'found') {
-    return fail('SourcePodNotFound', `There is no pod ${podRef.name} in this namespace.`);
-  }
-  const { pod } = observed.pod;
+function podVerdict(pod: Pod, podRef: PodRef): Decision<SnapshotAction> | undefined {
   if (podRef.uid !== undefined && podRef.uid !== pod.metadata.uid) {
     const message = `Pod ${podRef.name} has UID ${pod.metadata.uid}, asked for is ${podRef.uid}: it was replaced.`;
     return fail('StalePodReference', `${message} The pod was not touched.`);
@@ -88,13 +77,13 @@ function podVerdict(
   return undefined;
 }
 
-function capture(
-  observed: ObservedSnapshot,
-  podRef: Parameters<typeof podVerdict>[1],
-): Decision<SnapshotAction> {
-  const verdict = podVerdict(observed, podRef);
-  if (verdict !== undefined || observed.pod.state !== 'found') return verdict ?? nothing;
+function capture(observed: ObservedSnapshot, podRef: PodRef): Decision<SnapshotAction> {
+  if (observed.pod.state !== 'found') {
+    return fail('SourcePodNotFound', `There is no pod ${podRef.name} in this namespace.`);
+  }
   const { pod, raw } = observed.pod;
+  const verdict = podVerdict(pod, podRef);
+  if (verdict !== undefined) return verdict;
   if (pod.spec.nodeName === undefined) {
     return waitFor(observed, 'WaitingForSchedule', `Pod ${podRef.name} has no node yet.`);
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decide, rules } from '../../../../controller/content/decide.ts';
 import { contentPhases, type ObservedContent } from '../../../../controller/content/observed.ts';
-import { finalizers } from '../../../../core/api/names.ts';
+import { contentName, finalizers, labels } from '../../../../core/api/names.ts';
 import { parsePodSnapshotContent } from '../../../../core/api/pod-snapshot-content.ts';
 import type { RawObject } from '../../../../runtime/kube-port.ts';
 import { capturedStatus } from '../support/cluster.ts';
@@ -79,5 +79,35 @@ describe('the rules for a content', () => {
     const observed = seen(capturedStatus, silent(300_000, true));
     expect(doing(observed)).toEqual(['writeOff', 'removeFinalizer']);
     expect(doing(seen(capturedStatus, silent(200_000, true)))).toEqual([]);
+  });
+
+  it('leave one of an unknown agent to the look after', () => {
+    const observed = seen({ startedAt: '2026-01-01T00:00:00Z' });
+    expect(decide(observed)).toEqual({ actions: [], againAfterMilliseconds: 10_000 });
+    const cancelled = { ...observed.content.spec, cancel: true };
+    const metadata = { ...observed.content.metadata, name: contentName('u') };
+    const orphan = { ...observed.content, metadata, spec: cancelled };
+    const live = { ...observed, phase: 'Live', orphaned: true } as const;
+    expect(doing({ ...live, content: orphan })).toEqual([]);
+    const { uid: _uid, ...anybody } = orphan.spec.snapshotRef;
+    const unnamed = { ...orphan, spec: { ...orphan.spec, snapshotRef: anybody } };
+    expect(doing({ ...live, content: unnamed })).toEqual([]);
+    const artifact = { store: 'shared', digest: `sha256:${'a'.repeat(64)}` };
+    const kept = { ...observed.content.spec, source: { artifact } };
+    const labelled = { ...metadata, labels: { [labels.node]: 'node-a' } };
+    const provided = { ...observed.content, metadata: labelled, spec: kept };
+    const looked = { ...live, orphaned: false, heir: 'node-b', content: provided };
+    expect(decide(looked)).toEqual({ actions: [], againAfterMilliseconds: 10_000 });
+  });
+
+  it('find an agent of the store for bytes whose node nobody names any more', () => {
+    const begun = { startedAt: '2026-01-01T00:00:00Z' };
+    expect(doing(seen(begun, { node: undefined }))).toEqual([]);
+    expect(doing(seen(begun, { node: undefined, heir: 'node-b' }))).toEqual(['route']);
+  });
+
+  it('write off what nobody knows the digest of, in those words', () => {
+    const observed = seen({ startedAt: '2026-01-01T00:00:00Z' }, silent(400_000, true));
+    expect(JSON.stringify(decide(observed))).toContain('of unknown digest');
   });
 });
