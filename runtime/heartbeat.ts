@@ -1,14 +1,9 @@
 import { sleep } from '../core/clock.ts';
 import { errorText, isFailure } from '../core/failure.ts';
-import {
-  attemptLease,
-  type LeaseRequest,
-  type LeaseSightings,
-  readLease,
-  writeLease,
-} from './lease-attempt.ts';
+import type { RawObject } from './kube-port.ts';
+import { attemptLease, type LeaseRequest, readLease, writeLease } from './lease-attempt.ts';
 import type { LeaseDeps } from './lease-lock.ts';
-import { takenSpec } from './lease-record.ts';
+import { type LeaseRecord, microTime, takenSpec } from './lease-record.ts';
 
 /**
  * Keeps a Lease that says "alive" fresh until the signal aborts, then resolves. It is nobody's lock: whoever held it before (this process's
@@ -19,13 +14,17 @@ export async function keepHeartbeat(
   request: LeaseRequest,
   signal: AbortSignal,
 ): Promise<void> {
-  const sightings: LeaseSightings = new Map();
   const { timing } = request;
+  let known: LeaseRecord | undefined;
   while (!signal.aborted) {
     let pause = timing.renewEveryMilliseconds;
     try {
-      const attempt = await attemptLease(deps, request, sightings, signal);
-      if (!attempt.held) await replaceHolder(deps, request, signal);
+      // One request a beat; whether the lease is still as we wrote it is told by the write.
+      const last = known;
+      known = undefined;
+      known = await (last === undefined
+        ? takeOver(deps, request, signal)
+        : writeLease(deps, request, last, renewed(deps), signal));
     } catch (error) {
       if (signal.aborted) return;
       pause = isFailure(error, 'conflict') ? 100 : timing.retryMilliseconds;
@@ -36,18 +35,25 @@ export async function keepHeartbeat(
   }
 }
 
-async function replaceHolder(
+const renewed = ({ clock }: LeaseDeps): RawObject => ({
+  renewTime: microTime(clock.wallMilliseconds()),
+});
+
+/** Makes the lease ours, whoever holds it. */
+async function takeOver(
   deps: LeaseDeps,
   request: LeaseRequest,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<LeaseRecord | undefined> {
+  const attempt = await attemptLease(deps, request, new Map(), signal);
+  if (attempt.held) return attempt.lease;
   const lease = await readLease(deps, request, signal);
-  if (lease === undefined) return;
+  if (lease === undefined) return undefined;
   const spec = takenSpec({
     holder: request.holder,
     durationMilliseconds: request.timing.durationMilliseconds,
     transitions: lease.transitions + 1,
     wallMilliseconds: deps.clock.wallMilliseconds(),
   });
-  await writeLease(deps, request, lease, spec, signal);
+  return writeLease(deps, request, lease, spec, signal);
 }

@@ -271,6 +271,20 @@ it('keeps a heartbeat fresh and replaces the predecessor at once', async () => {
   expect(clock.pending).toBe(0);
 });
 
+it('a heartbeat is one request, and one that was deleted is made again', async () => {
+  const stop = new AbortController();
+  const beating = keepHeartbeat(deps(), request('one'), stop.signal);
+  await settle();
+  const before = kube.calls.length;
+  await clock.advance(30_000);
+  expect(kube.calls.slice(before).map(({ verb }) => verb)).toEqual(['patch', 'patch', 'patch']);
+  await kube.delete(key, {}, never);
+  await clock.advance(15_000);
+  expect(stored()).toMatchObject({ holder: 'one', transitions: 1 });
+  stop.abort();
+  await beating;
+});
+
 it('a heartbeat wears its marks from the first write on, and gives them to a Lease of an older agent', async () => {
   const stop = new AbortController();
   const old = keepHeartbeat(deps(), request('old'), stop.signal);
