@@ -50,6 +50,8 @@ COPY --from=native /app/init /init
 LABEL org.opencontainers.image.title="Cryopod init" \
       org.opencontainers.image.description="PID 1 of the containers that captured processes are restored into" \
       org.opencontainers.image.licenses="Apache-2.0"
+# A pod that must not run as root and leaves the user to the image can have it as well.
+USER 65532:65532
 ENTRYPOINT ["/init"]
 
 FROM base AS controller

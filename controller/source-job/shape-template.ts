@@ -5,6 +5,7 @@ import {
   labels,
   sentinels,
 } from '../../core/api/names.ts';
+import { samePath, withMount, withNamed } from '../../core/pod-lists.ts';
 import type { PodTemplate, TemplateContainer } from './pod-template.ts';
 
 /** What shaping is told by the object that wants the capture. */
@@ -21,32 +22,6 @@ export type TemplateOptions = {
 
 const sharedMemoryVolume = 'snapshot-shared-memory';
 const sharedMemoryPath = '/dev/shm';
-
-type Named = { readonly name: string };
-
-/** The list with `entry` in the place of its namesake, or at the end. */
-function withNamed<T extends Named>(list: readonly T[] | undefined, entry: T): T[] {
-  const before = list ?? [];
-  return before.some((other) => other.name === entry.name)
-    ? before.map((other) => (other.name === entry.name ? entry : other))
-    : [...before, entry];
-}
-
-const samePath = (left: string, right: string): boolean =>
-  left.replace(/\/+$/, '') === right.replace(/\/+$/, '');
-
-type Mount = NonNullable<TemplateContainer['volumeMounts']>[number];
-
-/** The mounts with exactly one at `mount.mountPath`, in the place of the first that was there. */
-function withMount(mounts: readonly Mount[] | undefined, mount: Mount): Mount[] {
-  const before = mounts ?? [];
-  const first = before.findIndex((other) => samePath(other.mountPath, mount.mountPath));
-  if (first < 0) return [...before, mount];
-  return before.flatMap((other, index) => {
-    if (index === first) return [mount];
-    return samePath(other.mountPath, mount.mountPath) ? [] : [other];
-  });
-}
 
 const hasMountAt = (container: TemplateContainer, path: string): boolean =>
   (container.volumeMounts ?? []).some((mount) => samePath(mount.mountPath, path));
