@@ -2,10 +2,11 @@ import { annotations } from '../../core/api/names.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import { placeholderProblems, restoredCondition } from '../../core/api/restore.ts';
 import type { Pod } from '../../core/api/workload.ts';
+import type { SnapshotView } from '../../core/restore/snapshot-view.ts';
 import { cacheKey } from '../../runtime/raw-object.ts';
+import { findSnapshot } from '../../runtime/restorable-snapshot.ts';
 import type { Marks } from './marks.ts';
-import type { ConditionView, Observed, PlaceholderView, SnapshotView } from './observed.ts';
-import { findSnapshot } from './snapshot.ts';
+import type { ConditionView, Observed, PlaceholderView } from './observed.ts';
 import type { RestoreState } from './state.ts';
 
 const defaultMaximumAttempts = 3;

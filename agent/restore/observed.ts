@@ -1,10 +1,5 @@
 import type { RestoreReason } from '../../core/api/restore.ts';
-
-/** What has become of the snapshot that a pod is to be restored from. */
-export type SnapshotView =
-  | { readonly state: 'ready'; readonly containers: readonly string[] }
-  | { readonly state: 'pending'; readonly message: string }
-  | { readonly state: 'unusable'; readonly message: string };
+import type { SnapshotView } from '../../core/restore/snapshot-view.ts';
 
 /** A placeholder's container, as pod status and its control directory tell; of several the one that the pod waits for or that went wrong. */
 export type PlaceholderView =

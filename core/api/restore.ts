@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import { controlVolume } from './names.ts';
-import type { Pod } from './workload.ts';
 
 /** Condition of a restored pod, and its readiness gate: the pod is Ready only once its state is back. */
 export const restoredCondition = 'nvidia.com/Restored';
@@ -56,7 +55,10 @@ const shape = z.looseObject({
 });
 
 /** Why a pod cannot be restored into, one sentence each; empty for a placeholder of these containers. Pure. */
-export function placeholderProblems(pod: Pod, containers: readonly string[]): readonly string[] {
+export function placeholderProblems(
+  pod: { readonly spec: unknown },
+  containers: readonly string[],
+): readonly string[] {
   const parsed = shape.safeParse(pod.spec);
   if (!parsed.success) return [`the pod does not parse: ${z.prettifyError(parsed.error)}`];
   const spec = parsed.data;

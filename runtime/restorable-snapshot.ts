@@ -1,13 +1,13 @@
-import { isTrue } from '../../core/api/conditions.ts';
-import { kinds } from '../../core/api/kinds.ts';
-import { parsePodSnapshot } from '../../core/api/pod-snapshot.ts';
+import { isTrue } from '../core/api/conditions.ts';
+import { kinds } from '../core/api/kinds.ts';
+import { parsePodSnapshot } from '../core/api/pod-snapshot.ts';
 import {
   type PodSnapshotContent,
   parsePodSnapshotContent,
-} from '../../core/api/pod-snapshot-content.ts';
-import { Failure, isFailure } from '../../core/failure.ts';
-import type { Kube } from '../../runtime/kube-port.ts';
-import type { SnapshotView } from './observed.ts';
+} from '../core/api/pod-snapshot-content.ts';
+import { Failure, isFailure } from '../core/failure.ts';
+import type { SnapshotView } from '../core/restore/snapshot-view.ts';
+import type { Kube } from './kube-port.ts';
 
 /** The snapshot a pod names, with the content that holds its bytes once that is Ready. */
 export type FoundSnapshot = { readonly view: SnapshotView; readonly content?: PodSnapshotContent };
