@@ -12,8 +12,14 @@ export type ControllerConfig = {
   readonly logLevel: LogLevel;
   readonly healthPort: number;
   readonly metricsPort: number;
+  /** Where API servers call the webhook; undefined where there is none. */
+  readonly webhookPort: number | undefined;
+  /** The image with the static init, for source Jobs and placeholders. */
+  readonly initImage: string;
   readonly security: ServingSecurity;
 };
+
+const initImage = 'cryopod.dev/init:dev';
 
 /** Printed by `--help`. */
 export const usage = `Usage: node controller/main.js [--help]
@@ -26,6 +32,8 @@ Environment:
   CRYOPOD_LOG_LEVEL          ${logLevels.join(', ')} (default: info)
   CRYOPOD_HEALTH_PORT        /healthz and /readyz (default: 8081; 0: any free port)
   CRYOPOD_METRICS_PORT       /metrics (default: 8080; 0: any free port)
+  CRYOPOD_WEBHOOK_PORT       the webhook that shapes pods to be restored (default: none; 0: any free port)
+  CRYOPOD_INIT_IMAGE         the image with the static init (default: ${initImage})
 ${servingUsage}  KUBECONFIG                 where no service account is mounted
 `;
 
@@ -55,6 +63,10 @@ export function controllerConfig(
     logLevel: level,
     healthPort: port(environment.CRYOPOD_HEALTH_PORT, 'CRYOPOD_HEALTH_PORT', 8081),
     metricsPort: port(environment.CRYOPOD_METRICS_PORT, 'CRYOPOD_METRICS_PORT', 8080),
+    webhookPort: environment.CRYOPOD_WEBHOOK_PORT
+      ? port(environment.CRYOPOD_WEBHOOK_PORT, 'CRYOPOD_WEBHOOK_PORT', 0)
+      : undefined,
+    initImage: environment.CRYOPOD_INIT_IMAGE || initImage,
     security: servingSecurity(environment),
   };
 }

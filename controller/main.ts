@@ -16,6 +16,9 @@ import { type ControllerConfig, controllerConfig, usage } from './config.ts';
 import { leadership } from './lead.ts';
 import { gaugeObjects } from './metrics/object-gauges.ts';
 import { objectMetrics } from './metrics/object-metrics.ts';
+import { keepCertificates } from './webhook/certificates/keep.ts';
+import { webhookMetrics } from './webhook/metrics.ts';
+import { type RunningWebhook, runWebhook } from './webhook/run.ts';
 
 const requestTimeoutMilliseconds = 10_000;
 const flushMilliseconds = 2_000;
@@ -27,8 +30,8 @@ const nobody: Wake = {
   snapshotJob: () => {},
 };
 
-/** Whether the first lists are there. A replica that stands by is ready too: it could lead at once. */
-function readinessOf(caches: ControllerCaches): () => Health {
+/** Whether the first lists are there, and a certificate for the webhook. A replica that stands by is ready too: it could lead at once. */
+function readinessOf(caches: ControllerCaches, webhook: RunningWebhook | undefined): () => Health {
   let synced = false;
   void Promise.all(Object.values(caches).map((cache) => cache.synced)).then(
     () => {
@@ -36,7 +39,10 @@ function readinessOf(caches: ControllerCaches): () => Health {
     },
     () => {},
   );
-  return () => (synced ? { ok: true } : { ok: false, why: 'the first lists are not complete yet' });
+  return () => {
+    if (!synced) return { ok: false, why: 'the first lists are not complete yet' };
+    return webhook?.ready() ?? { ok: true };
+  };
 }
 
 /** The controller: connects, fills its caches, waits for its turn to lead, leads until it is stopped or loses the lease. */
@@ -71,11 +77,17 @@ async function control(config: ControllerConfig, log: Log, stop: AbortSignal): P
   const objects = objectMetrics(metrics.registry);
   const ended = new AbortController();
   const reflecting = Object.values(caches).map((cache) => cache.run(ended.signal));
-  const { security, healthPort, metricsPort } = config;
-  const pages = { alive: () => ({ ok: true }) as const, ready: readinessOf(caches) };
+  const { security, healthPort, initImage, metricsPort, namespace, webhookPort } = config;
+  const shaping = { kube, clock, log, namespace, initImage };
+  const webhook =
+    webhookPort === undefined
+      ? undefined
+      : await runWebhook({ ...shaping, metrics: webhookMetrics(metrics.registry) }, webhookPort);
+  const pages = { alive: () => ({ ok: true }) as const, ready: readinessOf(caches, webhook) };
   const serving = { security, healthPort, metricsPort, ...pages, metrics: metrics.registry };
   const servers = await servePages(deps, serving);
-  log.info({ server: kube.server, ports: servers.map(({ port }) => port) }, 'started');
+  const ports = [...servers, ...(webhook === undefined ? [] : [webhook])].map(({ port }) => port);
+  log.info({ server: kube.server, ports }, 'started');
   let held: HeldLease | undefined;
   metrics.watchLease(controllerLeaseName, () => held);
   const request = {
@@ -91,10 +103,17 @@ async function control(config: ControllerConfig, log: Log, stop: AbortSignal): P
     await Promise.all(Object.values(caches).map((cache) => cache.synced));
     const term = leadership({ ...deps, events, caches, objects, namespace: config.namespace });
     wake = term.wake;
+    const over = new AbortController();
+    const keeping =
+      webhook === undefined
+        ? undefined
+        : keepCertificates(shaping, AbortSignal.any([signal, over.signal]));
     try {
       await term.run(signal);
     } finally {
       wake = nobody;
+      over.abort(new Error('the term of leadership is over'));
+      await keeping;
     }
   };
   try {
@@ -103,6 +122,7 @@ async function control(config: ControllerConfig, log: Log, stop: AbortSignal): P
     if (!stop.aborted) throw error;
   } finally {
     await events.flush(AbortSignal.timeout(flushMilliseconds));
+    await webhook?.close();
     ended.abort(new Error('the controller ends'));
     await Promise.all([...reflecting, ...servers.map((server) => server.close())]);
     kube.close();

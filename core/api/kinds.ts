@@ -40,6 +40,14 @@ export const kinds = {
     plural: 'leases',
     namespaced: true,
   },
+  secret: { group: '', version: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true },
+  mutatingWebhookConfiguration: {
+    group: 'admissionregistration.k8s.io',
+    version: 'v1',
+    kind: 'MutatingWebhookConfiguration',
+    plural: 'mutatingwebhookconfigurations',
+    namespaced: false,
+  },
   tokenReview: {
     group: 'authentication.k8s.io',
     version: 'v1',

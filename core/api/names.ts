@@ -77,6 +77,17 @@ export const sweepLeaseName = (storeIdentity: string): string => `cryopod-sweep-
 /** Leader election Lease of the controller, in the system namespace. */
 export const controllerLeaseName = 'cryopod-controller';
 
+/** The webhook that shapes pods: its objects as deploy/webhook.yaml makes them. */
+export const podWebhook = {
+  service: 'cryopod-webhook',
+  /** In the system namespace; the controller fills it. */
+  secret: 'cryopod-webhook-certificates',
+  configuration: 'cryopod-pods',
+  /** Of the one webhook in that configuration. */
+  name: 'pods.cryopod.dev',
+  path: '/mutate-pods',
+} as const;
+
 /** Job of a DynamoCheckpoint; attempts after the first carry a suffix. */
 export const checkpointJobName = (checkpointID: string, attempt = 0): string =>
   `checkpoint-job-${checkpointID}-${artifactVersion}${attempt > 0 ? `-r${attempt}` : ''}`;

@@ -16,6 +16,8 @@ import { isFailure } from '../../core/failure.ts';
 import { type ConnectedKube, connectKube } from '../../runtime/kube.ts';
 import type { RawObject } from '../../runtime/kube-port.ts';
 import { type Bed, upBed } from '../bed/bed.ts';
+import { hubServer } from '../bed/control-plane.ts';
+import { netnsPath } from '../bed/paths.ts';
 
 const never = new AbortController().signal;
 const root = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -45,9 +47,31 @@ export class ControllerWorld {
 
   /** Starts the controller as it is deployed, but for the image. */
   start(name: string, environment: Readonly<Record<string, string>> = {}): ControllerProcess {
-    const child = execa(process.execPath, [root('controller/main.ts')], {
+    return this.#started(
+      [],
+      { KUBECONFIG: join(this.#directory, 'kubeconfig') },
+      name,
+      environment,
+    );
+  }
+
+  /** The same beside the API server, which can call it there. */
+  startInHub(name: string, environment: Readonly<Record<string, string>>): ControllerProcess {
+    const enter = ['nsenter', `--net=${netnsPath(this.bed.name, 'hub')}`, '--'];
+    const KUBECONFIG = join(this.#directory, 'hub-kubeconfig');
+    return this.#started(enter, { KUBECONFIG }, name, environment);
+  }
+
+  #started(
+    enter: readonly string[],
+    kubeconfig: Readonly<Record<string, string>>,
+    name: string,
+    environment: Readonly<Record<string, string>>,
+  ): ControllerProcess {
+    const [program = '', ...words] = [...enter, process.execPath, root('controller/main.ts')];
+    const child = execa(program, words, {
       env: {
-        KUBECONFIG: join(this.#directory, 'kubeconfig'),
+        ...kubeconfig,
         POD_NAME: name,
         CRYOPOD_LOG_LEVEL: 'debug',
         CRYOPOD_HEALTH_PORT: '0',
@@ -162,19 +186,24 @@ export class ControllerWorld {
   }
 }
 
-async function controllerKubeconfig(bed: Bed, directory: string): Promise<void> {
+async function controllerKubeconfigs(bed: Bed, directory: string): Promise<void> {
   const words = ['create', 'token', 'cryopod-controller', '-n', 'cryopod-system'];
   const token = (await bed.kubectl(words)).trim();
   const ca = (await readFile(bed.caPath)).toString('base64');
-  const config = {
+  const config = (server: string) => ({
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'bed', cluster: { server: bed.server, 'certificate-authority-data': ca } }],
+    clusters: [{ name: 'bed', cluster: { server, 'certificate-authority-data': ca } }],
     users: [{ name: 'controller', user: { token } }],
     contexts: [{ name: 'bed', context: { cluster: 'bed', user: 'controller' } }],
     'current-context': 'bed',
-  };
-  await writeFile(join(directory, 'kubeconfig'), JSON.stringify(config), { mode: 0o600 });
+  });
+  for (const [file, server] of [
+    ['kubeconfig', bed.server],
+    ['hub-kubeconfig', hubServer],
+  ] as const) {
+    await writeFile(join(directory, file), JSON.stringify(config(server)), { mode: 0o600 });
+  }
 }
 
 /** Brings everything up; `name` is the bed's. */
@@ -193,7 +222,7 @@ export async function controllerWorld(name: string): Promise<ControllerWorld> {
     20_000,
   );
   const directory = await mkdtemp(join(tmpdir(), 'cryopod-controller-'));
-  await controllerKubeconfig(bed, directory);
+  await controllerKubeconfigs(bed, directory);
   const kube = await connectKube({
     kubeconfigPath: bed.kubeconfigPath,
     requestTimeoutMilliseconds: 10_000,

@@ -17,6 +17,7 @@ const lentToCli: readonly string[] = ['agent/artifact', 'agent/store', 'agent/st
 const doors: Readonly<Record<string, string>> = {
   '@kubernetes/client-node': 'runtime/kube.ts',
   'better-sqlite3': 'agent/journal/sqlite.ts',
+  pkijs: 'controller/webhook/certificates/issue.ts',
   execa: 'agent/proc/run.ts',
 };
 

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import * as z from 'zod';
+import { podWebhook } from '../../../core/api/names.ts';
 import { bedPatches } from '../../bed/overlay.ts';
 
 const rule = z.object({
   apiGroups: z.array(z.string()),
   resources: z.array(z.string()),
+  resourceNames: z.array(z.string()).default([]),
   verbs: z.array(z.string()),
 });
 const manifest = z.looseObject({
@@ -94,7 +96,29 @@ describe('what the controller may do', () => {
     );
     expect(verbsOf('cryopod-controller', 'pods')).toEqual(readOnly);
     expect(verbsOf('cryopod-controller', 'nodes')).toEqual(['get']);
-    expect(verbsOf('cryopod-controller', 'secrets')).toEqual([]);
+    expect(verbsOf('cryopod-controller', 'secrets')).toEqual(['get', 'patch']);
+  });
+
+  it('fills one Secret and trusts itself in one webhook, and makes neither', () => {
+    const narrow = manifests
+      .filter((item) => item.metadata?.name === 'cryopod-controller')
+      .flatMap((item) => item.rules)
+      .filter((item) => item.resourceNames.length > 0);
+    expect(narrow).toEqual(
+      [
+        ['admissionregistration.k8s.io', 'mutatingwebhookconfigurations', podWebhook.configuration],
+        ['', 'secrets', podWebhook.secret],
+      ].map(([group, resource, name]) => ({
+        ...{ apiGroups: [group], resources: [resource], resourceNames: [name] },
+        verbs: ['get', 'patch'],
+      })),
+    );
+    const plain = manifests
+      .flatMap((item) => item.rules)
+      .filter((item) => item.resourceNames.length === 0)
+      .flatMap((item) => item.resources);
+    expect(plain).not.toContain('secrets');
+    expect(plain).not.toContain('mutatingwebhookconfigurations');
   });
 
   it('is no more than what the program does: it patches and never replaces an object', () => {
@@ -114,6 +138,42 @@ describe('what the controller may do', () => {
     expect(verbsOf('cryopod-controller', 'leases')).toEqual(
       ['create', 'delete', 'get', 'list', 'patch', 'watch'].sort(),
     );
+  });
+});
+
+describe('the webhook', () => {
+  const found = (kind: string) => manifests.find((item) => item.kind === kind);
+
+  it('is where the controller looks for it', () => {
+    expect(found('Secret')).toMatchObject({ metadata: { name: podWebhook.secret } });
+    // With data in the manifest an apply would put the certificates back.
+    expect(found('Secret')).not.toHaveProperty('data');
+    expect(found('Service')).toMatchObject({ metadata: { name: podWebhook.service } });
+    const { name, path, service } = podWebhook;
+    expect(found('MutatingWebhookConfiguration')).toMatchObject({
+      metadata: { name: podWebhook.configuration },
+      webhooks: [{ name, clientConfig: { service: { name: service, path } } }],
+    });
+  });
+
+  it('never stands in the way of what serves it, and lets no pod start cold', () => {
+    expect(found('MutatingWebhookConfiguration')).toMatchObject({
+      webhooks: [
+        {
+          failurePolicy: 'Fail',
+          sideEffects: 'None',
+          namespaceSelector: {
+            matchExpressions: [
+              {
+                key: 'kubernetes.io/metadata.name',
+                operator: 'NotIn',
+                values: ['cryopod-system', 'kube-system'],
+              },
+            ],
+          },
+        },
+      ],
+    });
   });
 });
 
