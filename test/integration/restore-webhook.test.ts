@@ -235,7 +235,7 @@ it('a new authority and a new certificate come while the API server calls on, an
   await calling;
   expect(failures).toEqual([]);
   expect(await trusted()).toHaveLength(2);
-});
+}, 240_000);
 
 describe('while no webhook answers', () => {
   beforeAll(async () => {
