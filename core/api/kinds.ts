@@ -30,6 +30,13 @@ export const kinds = {
     plural: 'podsnapshotexplanations',
     namespaced: true,
   },
+  podRestore: {
+    group: extensionGroup,
+    version,
+    kind: 'PodRestore',
+    plural: 'podrestores',
+    namespaced: true,
+  },
   pod: { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true },
   node: { group: '', version: 'v1', kind: 'Node', plural: 'nodes', namespaced: false },
   job: { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true },

@@ -22,6 +22,8 @@ export const labels = {
   snapshotJob: 'nvidia.com/snapshot-job',
   /** UID of that SnapshotJob; on the snapshot of a DynamoCheckpoint, of the batch/v1 Job of its attempt. */
   jobUID: 'nvidia.com/snapshot-job-uid',
+  /** On a pod that a PodRestore made: the UID of that PodRestore. */
+  restoreUID: 'nvidia.com/restore-uid',
   /** `true` on the heartbeat Leases of agents: one watch finds them among all Leases. */
   heartbeat: 'nvidia.com/snapshot-agent-heartbeat',
 } as const;
@@ -31,16 +33,27 @@ export const annotations = {
   targetContainers: 'nvidia.com/snapshot-target-containers',
   artifactVersion: 'nvidia.com/snapshot-artifact-version',
   restoreFrom: 'nvidia.com/restore-from',
+  /** UID of that PodSnapshot: another one of the name is never restored from. */
+  restoreFromUID: 'nvidia.com/restore-from-uid',
+  /** How many containers of the pod may be restored into, one after the other. */
+  restoreMaximumAttempts: 'nvidia.com/restore-max-attempts',
+  /** Which nodes the restore of the pod allowed or ruled out, as its affinity says it. */
+  restoreNodes: 'nvidia.com/restore-nodes',
+  /** Name of the PodRestore that made the pod. */
+  restoreName: 'nvidia.com/restore-name',
+  /** On a pod that was started afresh because its restore failed, as was asked for: why. */
+  startedCold: 'nvidia.com/restore-started-cold',
   /** On a heartbeat Lease: the name of the agent's store, as `spec.source.artifact.store` of a content says it. */
   store: 'nvidia.com/snapshot-store',
   /** On a heartbeat Lease: what agents have in common that see the same bytes; '' where the store is the node's own. */
   sharedStore: 'nvidia.com/snapshot-shared-store',
 } as const;
 
-/** Finalizers: the controller removes both. */
+/** Finalizers: the controller removes them. */
 export const finalizers = {
   snapshot: 'nvidia.com/podsnapshotcontent-cleanup',
   content: 'nvidia.com/podsnapshotcontent-artifact-cleanup',
+  restore: 'nvidia.com/podrestore-cleanup',
 } as const;
 
 /** The emptyDir through which agent and workload talk, and the variables that tell the workload where it is. */
@@ -101,3 +114,7 @@ export const heartbeatMarks = (store: {
   labels: { [labels.heartbeat]: 'true' },
   annotations: { [annotations.store]: store.name, [annotations.sharedStore]: store.sharedID },
 });
+
+/** Labels and annotations of pods that nobody but Cryopod sets. */
+export const isOwnKey = (key: string): boolean =>
+  key.startsWith('nvidia.com/snapshot-') || key.startsWith('nvidia.com/restore-');

@@ -38,6 +38,12 @@ export const failureReasons = [
   'PodSnapshotFailed',
   'CaptureFailed',
   'SourceCompletedWithoutCapture',
+  'RestoreFailed',
+  'RestoreIncompatible',
+  'NoTemplate',
+  'PodNameConflict',
+  'PodRejected',
+  'PodDeleted',
 ] as const;
 /** One reason of a failure. */
 export type FailureReason = (typeof failureReasons)[number];
@@ -59,6 +65,13 @@ export const progressReasons = [
   'Finishing',
   'Cancelling',
   'Deleting',
+  'WaitingForSnapshot',
+  'WaitingForNode',
+  'WaitingForContainer',
+  'Fetching',
+  'Restoring',
+  'RemovingPlaceholder',
+  'StartingCold',
 ] as const;
 /** One reason of Progressing. */
 export type ProgressReason = (typeof progressReasons)[number];
@@ -78,6 +91,10 @@ export const stateReasons = [
   'PodReady',
   'CaptureInProgress',
   'CaptureCompleted',
+  'PlaceholderCreated',
+  'RestoreInProgress',
+  'RestoreSucceeded',
+  'StartedCold',
 ] as const;
 /** One reason that is neither failure nor progress. */
 export type StateReason = (typeof stateReasons)[number];

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as yaml from 'yaml';
 import { checkpointPhases } from '../../../core/api/dynamo-checkpoint.ts';
 import { type Kind, kinds } from '../../../core/api/kinds.ts';
+import { podRestorePhases } from '../../../core/api/pod-restore.ts';
 import { explanationAnswers } from '../../../core/api/pod-snapshot-explanation.ts';
 import { sourceStates, stages } from '../../../core/api/stages.ts';
 import { files, readText } from './sources.ts';
@@ -37,6 +38,7 @@ const own: readonly Kind[] = [
   kinds.dynamoCheckpoint,
   kinds.snapshotJob,
   kinds.podSnapshotExplanation,
+  kinds.podRestore,
 ];
 const definition = (kind: Kind): Definition => yaml.parse(readText(`crds/${kind.plural}.yaml`));
 const schemaOf = (kind: Kind): Schema =>
@@ -91,6 +93,10 @@ describe('CRDs', () => {
 
   it('know the answers of an explanation', () => {
     expect(enumAt(kinds.podSnapshotExplanation, '.status.answer')).toEqual(explanationAnswers);
+  });
+
+  it('know the phases of a restore', () => {
+    expect(enumAt(kinds.podRestore, '.status.phase')).toEqual(podRestorePhases);
   });
 
   it('know the phases of a checkpoint', () => {

@@ -3,6 +3,7 @@ import * as yaml from 'yaml';
 import { parseDynamoCheckpoint } from '../../../core/api/dynamo-checkpoint.ts';
 import { type Kind, kinds } from '../../../core/api/kinds.ts';
 import type { Parsed } from '../../../core/api/metadata.ts';
+import { parsePodRestore } from '../../../core/api/pod-restore.ts';
 import { parsePodSnapshot } from '../../../core/api/pod-snapshot.ts';
 import { parsePodSnapshotContent } from '../../../core/api/pod-snapshot-content.ts';
 import { parsePodSnapshotExplanation } from '../../../core/api/pod-snapshot-explanation.ts';
@@ -24,6 +25,7 @@ const parsers: readonly { readonly kind: Kind; readonly parse: Example['parse'] 
   { kind: kinds.podSnapshotContent, parse: parsePodSnapshotContent },
   { kind: kinds.dynamoCheckpoint, parse: parseDynamoCheckpoint },
   { kind: kinds.snapshotJob, parse: parseSnapshotJob },
+  { kind: kinds.podRestore, parse: parsePodRestore },
   { kind: kinds.podSnapshotExplanation, parse: parsePodSnapshotExplanation },
 ];
 
