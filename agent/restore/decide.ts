@@ -74,8 +74,12 @@ const rules = {
     { do: 'forget' },
     ...(o.replaced ? [{ do: 'again', afterMilliseconds: 0 } as const] : []),
   ],
-  Over: () => [{ do: 'cancel' }],
-  Working: () => [],
+  // What was restored and has ended since was restored all the same.
+  Over: (o) => [...(o.work.state === 'restored' ? restored(o) : []), { do: 'cancel' }],
+  Working: (o) =>
+    o.work.state === 'running' && o.work.progress !== undefined
+      ? report(o, 'False', 'RestoreInProgress', o.work.progress)
+      : [],
   Unfit: (o) =>
     report(
       o,

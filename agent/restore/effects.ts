@@ -2,9 +2,11 @@ import { timestamp } from '../../core/api/conditions.ts';
 import { kinds } from '../../core/api/kinds.ts';
 import { sentinels } from '../../core/api/names.ts';
 import { restoredCondition } from '../../core/api/restore.ts';
+import { restoreProgressCondition } from '../../core/api/restore-progress.ts';
 import { parsePod } from '../../core/api/workload.ts';
 import { Failure, isFailure } from '../../core/failure.ts';
 import { mutateStatus } from '../../runtime/status-patch.ts';
+import { figuresCondition, figuresOf } from './figures.ts';
 import type { Sight } from './observe.ts';
 import type { Action } from './observed.ts';
 import type { RestoreState } from './state.ts';
@@ -104,13 +106,14 @@ async function report(
         throw new Failure('gone', 'PodReplaced', `pod ${namespace}/${name} is another one by now`);
       }
       const others = parsed.value.status.conditions.filter(
-        ({ type }) => type !== restoredCondition,
+        ({ type }) => type !== restoredCondition && type !== restoreProgressCondition,
       );
       const before = parsed.value.status.conditions.find(({ type }) => type === restoredCondition);
       const lastTransitionTime =
         before?.status === status ? (before.lastTransitionTime ?? now) : now;
       const ours = { type: restoredCondition, status, reason, message, lastTransitionTime };
-      return { conditions: [...others, ours] };
+      const figures = figuresCondition(figuresOf(scene.sight, reason), now);
+      return { conditions: [...others, ours, figures] };
     },
     { attempts: conflictAttempts },
     scene.signal,

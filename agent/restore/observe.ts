@@ -4,12 +4,11 @@ import { placeholderProblems, restoredCondition } from '../../core/api/restore.t
 import type { Pod } from '../../core/api/workload.ts';
 import type { SnapshotView } from '../../core/restore/snapshot-view.ts';
 import { cacheKey } from '../../runtime/raw-object.ts';
-import { findSnapshot } from '../../runtime/restorable-snapshot.ts';
+import { type FoundSnapshot, findSnapshot } from '../../runtime/restorable-snapshot.ts';
+import { maximumAttemptsOf } from './figures.ts';
 import type { Marks } from './marks.ts';
 import type { ConditionView, Observed, PlaceholderView } from './observed.ts';
 import type { RestoreState } from './state.ts';
-
-const defaultMaximumAttempts = 3;
 
 /** An observation and the objects it was made of, for the effects. */
 export type Sight = {
@@ -52,7 +51,7 @@ export async function observe(
   const found =
     over || work?.view().state === 'running'
       ? { view: { state: 'pending', message: '' } as const }
-      : await findSnapshot(deps.kube, namespace, source, signal);
+      : pinned(pod, await findSnapshot(deps.kube, namespace, source, signal));
   const names = containersOf(pod, found.view);
   const seen = over ? [] : await Promise.all(names.map((name) => look(state, pod, name)));
   // What a worker has said counts for the containers it worked on, and for no later ones.
@@ -63,7 +62,7 @@ export async function observe(
     placeholder: together(seen.map(({ view }) => view)),
     work: work !== undefined && current ? work.view() : { state: 'none' as const },
     condition: conditionOf(pod),
-    maximumAttempts: defaultMaximumAttempts,
+    maximumAttempts: maximumAttemptsOf(pod),
     replaced: false,
   });
   const targets = seen.map(({ name, ticks, view }) => ({ name, ticks, state: view.state }));
@@ -76,9 +75,18 @@ const nothing: Observed = Object.freeze<Observed>({
   placeholder: { state: 'waiting', message: '' },
   work: { state: 'none' },
   condition: undefined,
-  maximumAttempts: defaultMaximumAttempts,
+  maximumAttempts: 0,
   replaced: false,
 });
+
+/** A PodRestore says which incarnation of the snapshot it means. */
+function pinned(pod: Pod, found: FoundSnapshot): FoundSnapshot {
+  const uid = pod.metadata.annotations[annotations.restoreFromUID];
+  if (uid === undefined || found.content === undefined) return found;
+  if (found.content.spec.snapshotRef.uid === uid) return found;
+  const message = `PodSnapshot ${found.content.spec.snapshotRef.name} is another one than the pod was made for`;
+  return { view: { state: 'unusable', message } };
+}
 
 const isOver = (pod: Pod): boolean =>
   pod.metadata.deletionTimestamp !== undefined ||

@@ -1,4 +1,5 @@
 import type { RestoreReason } from '../../core/api/restore.ts';
+import type { RestoreProgress } from '../../core/api/restore-progress.ts';
 import type { SnapshotView } from '../../core/restore/snapshot-view.ts';
 
 /** A placeholder's container, as pod status and its control directory tell; of several the one that the pod waits for or that went wrong. */
@@ -14,8 +15,13 @@ export type PlaceholderView =
 /** Somebody works on it in this process, or has. */
 export type RestoreWorkView =
   | { readonly state: 'none' }
-  | { readonly state: 'running'; readonly message: string }
-  | { readonly state: 'restored'; readonly message: string }
+  /** `progress`: how far it is, where that is worth telling. */
+  | { readonly state: 'running'; readonly progress?: string | undefined }
+  | {
+      readonly state: 'restored';
+      readonly message: string;
+      readonly figures: Pick<RestoreProgress, 'bytesFetched' | 'restoreMilliseconds'>;
+    }
   | {
       readonly state: 'failed';
       readonly reason: 'RestoreFailed' | 'RestoreIncompatible';

@@ -21,6 +21,8 @@ export type RestoreOrder = {
   readonly content: PodSnapshotContent;
 };
 
+/** A restore that takes longer says that it is under way. */
+const lastingMilliseconds = 3000;
 /** A restored root may still be on its way from CRIU's launcher to the init. */
 const adoptionMilliseconds = 2000;
 const adoptionPauseMilliseconds = 20;
@@ -32,7 +34,7 @@ export class RestoreWork {
   readonly #stop = new AbortController();
   readonly #changed: () => void;
   readonly finished: Promise<void>;
-  #view: RestoreWorkView = { state: 'running', message: 'fetching the artifact' };
+  #view: RestoreWorkView = { state: 'running' };
 
   constructor(deps: RestoreDeps, order: RestoreOrder, changed: () => void) {
     this.#deps = deps;
@@ -67,7 +69,7 @@ export class RestoreWork {
       const key = { namespace, contentUID: content.metadata.uid };
       const digest = content.status.artifact?.digest ?? '';
       artifact = await this.#deps.cache.fetch(key, digest, this.#stop.signal);
-      this.#view = { state: 'restored', message: await this.#restore(artifact) };
+      this.#view = { state: 'restored', ...(await this.#restore(artifact)) };
     } catch (error) {
       const incompatible = isFailure(error, 'terminal') && error.reason === 'RestoreIncompatible';
       const reason = incompatible ? 'RestoreIncompatible' : 'RestoreFailed';
@@ -78,13 +80,15 @@ export class RestoreWork {
     }
   }
 
-  async #restore(artifact: CachedArtifact): Promise<string> {
+  async #restore(
+    artifact: CachedArtifact,
+  ): Promise<Omit<Extract<RestoreWorkView, { state: 'restored' }>, 'state'>> {
     const { backend, workDirectory } = this.#deps;
     const { pod, containers, running, content } = this.#order;
     const { config, directory } = artifact;
     const targets = await this.#targets(config);
     await backend.check(targets, pod.metadata.uid);
-    this.#view = { state: 'running', message: 'restoring the processes' };
+    this.#view = { state: 'running' };
     // From here on the placeholders may be half of something: only their end makes them clean again.
     await this.#mark(placeholderFiles.begun, ({ ticks }) => String(ticks));
     const attempt = `${pod.metadata.uid}-${containers.map(({ ticks }) => ticks).join('-')}`;
@@ -95,7 +99,9 @@ export class RestoreWork {
       workDirectory: `${workDirectory}/${attempt}`,
     };
     // Not to be cut short: it ends soon, and half a restore is worth nothing.
-    const { pids, restoreMilliseconds } = await backend.restore(request, AbortSignal.any([]));
+    const { pids, restoreMilliseconds } = await this.#tellingIfItLasts(() =>
+      backend.restore(request, AbortSignal.any([])),
+    );
     for (const [index, { placeholder }] of targets.entries()) {
       await this.#check(placeholder, pids[index] ?? 0);
     }
@@ -104,7 +110,24 @@ export class RestoreWork {
     const took = formatMilliseconds(restoreMilliseconds);
     const message = `${size} of PodSnapshot ${content.spec.snapshotRef.name} run again, restored in ${took}`;
     await this.#mark(sentinels.restoreComplete, () => message);
-    return message;
+    const bytesFetched = config.totals.sizeBytes;
+    return {
+      message,
+      figures: { bytesFetched, restoreMilliseconds: Math.round(restoreMilliseconds) },
+    };
+  }
+
+  /** A restore that is quick costs no write for it. */
+  async #tellingIfItLasts<T>(restore: () => Promise<T>): Promise<T> {
+    const cancel = this.#deps.clock.after(lastingMilliseconds, () => {
+      this.#view = { state: 'running', progress: 'restoring the processes' };
+      this.#changed();
+    });
+    try {
+      return await restore();
+    } finally {
+      cancel();
+    }
   }
 
   async #mark(

@@ -71,10 +71,12 @@ describe('the admission policies', () => {
     );
     expect(quoted(/'(nvidia\.com\/[^']+)'/g)).toEqual(
       new Set([
-        ...[labels.captureEligible, labels.node, labels.owner, labels.jobUID],
-        annotations.restoreFrom,
+        ...[labels.captureEligible, labels.node, labels.owner, labels.jobUID, labels.restoreUID],
+        ...[annotations.restoreFrom, annotations.restoreFromUID, annotations.startedCold],
+        annotations.restoreMaximumAttempts,
         ...[finalizers.snapshot, finalizers.content],
         'nvidia.com/Restored',
+        'nvidia.com/RestoreProgress',
       ]),
     );
     expect(quoted(/'(cryopod-agent-)'/g)).toEqual(new Set([agentLeaseName('')]));

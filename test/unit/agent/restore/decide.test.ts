@@ -20,9 +20,9 @@ const failed = (reason: 'RestoreFailed' | 'RestoreIncompatible'): Observed => ({
 const cases: Readonly<Record<Phase, Observed>> = {
   Gone: { ...base, pod: undefined },
   Over: { ...base, pod: { over: true, problems: [] } },
-  Working: { ...base, work: { state: 'running', message: '' } },
+  Working: { ...base, work: { state: 'running' } },
   Unfit: { ...base, pod: { over: false, problems: ['no gate'] } },
-  Restored: { ...base, work: { state: 'restored', message: 'in 1 s' } },
+  Restored: { ...base, work: { state: 'restored', message: 'in 1 s', figures: {} } },
   Lost: failed('RestoreFailed'),
   Refused: failed('RestoreIncompatible'),
   Failed: { ...base, placeholder: { state: 'failed' } },
@@ -73,6 +73,12 @@ describe('a restore', () => {
 
   it('that was refused leaves the placeholder alone', () => {
     expect(names(cases.Refused)).toEqual(['report']);
+  });
+
+  it('is told as done also where the pod has ended since', () => {
+    expect(reported({ ...cases.Restored, pod: { over: true, problems: [] } })).toBe(
+      'True/RestoreSucceeded: in 1 s',
+    );
   });
 
   it('whose agent died in the middle ends the half-made placeholder', () => {
