@@ -1,7 +1,8 @@
 import { parseDynamoCheckpoint } from '../core/api/dynamo-checkpoint.ts';
 import { kinds } from '../core/api/kinds.ts';
 import type { Metadata } from '../core/api/metadata.ts';
-import { labels, systemNamespace } from '../core/api/names.ts';
+import { annotations, labels, systemNamespace } from '../core/api/names.ts';
+import { parsePodRestore } from '../core/api/pod-restore.ts';
 import { parsePodSnapshot } from '../core/api/pod-snapshot.ts';
 import type { PodSnapshotContent } from '../core/api/pod-snapshot-content.ts';
 import { parseSnapshotJob } from '../core/api/snapshot-job.ts';
@@ -21,11 +22,18 @@ import {
   contentIndexFunctions,
   jobIndexFunctions,
   podIndexFunctions,
+  podRestoreIndexFunctions,
   snapshotIndexFunctions,
   snapshotJobIndexFunctions,
 } from './indexes.ts';
 import { ownerOf } from './ownership.ts';
-import { parseSlimContent, parseSlimJob, parseSlimPod } from './parse-slim.ts';
+import {
+  parseRestorePod,
+  parseSlimContent,
+  parseSlimJob,
+  parseSlimNode,
+  parseSlimPod,
+} from './parse-slim.ts';
 
 /** Where keys to look at go. */
 export type Wake = {
@@ -33,6 +41,7 @@ export type Wake = {
   readonly snapshot: (key: string) => void;
   readonly content: (key: string) => void;
   readonly snapshotJob: (key: string) => void;
+  readonly podRestore: (key: string) => void;
 };
 
 /** What the reflectors need from the process. */
@@ -56,8 +65,9 @@ function reflector<T, Name extends string>(
   { metrics, ...deps }: CacheDeps,
   selection: Selection,
   given: Given<T, Name>,
+  /** As metrics call it; two selections of one kind need two names. */
+  kind: string = selection.kind.kind,
 ): Reflector<T, Name> {
-  const { kind } = selection.kind;
   const made = new Reflector({
     ...deps,
     ...given,
@@ -92,6 +102,12 @@ const ownersOfPod =
       .byIndex('uid', metadata.labels[labels.owner] ?? '')
       .map((owner) => cacheKey(owner.metadata.namespace ?? '', owner.metadata.name));
 
+/** A pod names its PodRestore, for it is not owned by it. */
+const restoreKeys = ({ metadata }: Stored): readonly string[] => {
+  const name = metadata.annotations[annotations.restoreName];
+  return name === undefined ? [] : [cacheKey(metadata.namespace ?? '', name)];
+};
+
 /** The heartbeat Leases of all agents, and what they have shown: one watch, however many nodes have orders in flight. */
 function heartbeatLeases(deps: CacheDeps, namespace: string) {
   const beats = new AgentBeats(deps.clock);
@@ -107,9 +123,36 @@ function heartbeatLeases(deps: CacheDeps, namespace: string) {
   return Object.assign(leases, { beats });
 }
 
+/** PodRestores, the pods that they made, and the nodes that could have them. */
+function restoreCaches(deps: CacheDeps, wake: Pick<Wake, 'podRestore'>) {
+  const podRestores = reflector(
+    deps,
+    { kind: kinds.podRestore },
+    { parse: parsePodRestore, indexes: podRestoreIndexFunctions, onChange: wake.podRestore },
+  );
+  const wakeBy = (index: 'snapshot' | 'waiting', value: string): void => {
+    for (const { metadata } of podRestores.byIndex(index, value)) {
+      wake.podRestore(cacheKey(metadata.namespace ?? '', metadata.name));
+    }
+  };
+  const restoresOfPods = followedBy(restoreKeys, wake.podRestore);
+  const restorePods = reflector(
+    deps,
+    { kind: kinds.pod, labelSelector: labels.restoreUID },
+    { parse: parseRestorePod, indexes: {}, onChange: restoresOfPods },
+    'RestoredPod',
+  );
+  const nodes = reflector(
+    deps,
+    { kind: kinds.node },
+    { parse: parseSlimNode, indexes: {}, onChange: () => wakeBy('waiting', 'node') },
+  );
+  return { podRestores, restorePods, nodes, wakeBy };
+}
+
 /**
- * The seven copies of cluster state that the controller keeps. Of pods only those of source Jobs: the pod of a user's snapshot is read
- * uncached when it is needed, and one that is not placed yet is looked at again and again, ever more rarely. `namespace`: where the
+ * The ten copies of cluster state that the controller keeps. Of pods only those of source Jobs and of restores: the pod of a user's snapshot
+ * is read uncached when it is needed, and one that is not placed yet is looked at again and again, ever more rarely. `namespace`: where the
  * agents' heartbeats are.
  */
 export function controllerCaches(deps: CacheDeps, wake: Wake, namespace = systemNamespace) {
@@ -131,6 +174,7 @@ export function controllerCaches(deps: CacheDeps, wake: Wake, namespace = system
       onChange: wake.snapshotJob,
     },
   );
+  const restores = restoreCaches(deps, wake);
   const checkpointsOfSnapshots = followedBy(ownerKeys('DynamoCheckpoint'), wake.checkpoint);
   const snapshotJobsOfSnapshots = followedBy(snapshotJobKeys, wake.snapshotJob);
   const snapshots = reflector(
@@ -143,6 +187,7 @@ export function controllerCaches(deps: CacheDeps, wake: Wake, namespace = system
         wake.snapshot(key);
         checkpointsOfSnapshots(key, snapshot);
         snapshotJobsOfSnapshots(key, snapshot);
+        restores.wakeBy('snapshot', key);
       },
     },
   );
@@ -194,7 +239,9 @@ export function controllerCaches(deps: CacheDeps, wake: Wake, namespace = system
     },
   );
   const heartbeats = heartbeatLeases(deps, namespace);
-  return { checkpoints, snapshotJobs, snapshots, contents, jobs, pods, heartbeats };
+  const { podRestores, restorePods, nodes } = restores;
+  const own = { checkpoints, snapshotJobs, snapshots, contents, podRestores };
+  return { ...own, jobs, pods, restorePods, nodes, heartbeats };
 }
 
 /** All reflectors of the controller. */

@@ -24,7 +24,7 @@ const initImage = 'cryopod.dev/init:dev';
 /** Printed by `--help`. */
 export const usage = `Usage: node controller/main.js [--help]
 
-The Cryopod controller: turns DynamoCheckpoints, SnapshotJobs and PodSnapshots into work orders for nodes, and decides how they end.
+The Cryopod controller: turns DynamoCheckpoints, SnapshotJobs and PodSnapshots into work orders for nodes, PodRestores into pods, and decides how they end.
 
 Environment:
   POD_NAME                   name in events and in the leader election (default: the host name)

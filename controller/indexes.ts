@@ -1,5 +1,7 @@
+import { progressOf } from '../core/api/conditions.ts';
 import type { DynamoCheckpoint } from '../core/api/dynamo-checkpoint.ts';
 import type { Metadata } from '../core/api/metadata.ts';
+import type { PodRestore } from '../core/api/pod-restore.ts';
 import type { PodSnapshot } from '../core/api/pod-snapshot.ts';
 import type { PodSnapshotContent } from '../core/api/pod-snapshot-content.ts';
 import type { SnapshotJob } from '../core/api/snapshot-job.ts';
@@ -42,6 +44,13 @@ export const snapshotIndexFunctions: Indexes<PodSnapshot, 'owner' | 'pod'> = {
     const { podRef } = spec.source;
     return podRef === undefined ? [] : [cacheKey(metadata.namespace ?? '', podRef.name)];
   },
+};
+
+/** PodRestores by `namespace/name` of their snapshot, and by what they wait for, where that is a node. */
+export const podRestoreIndexFunctions: Indexes<PodRestore, 'snapshot' | 'waiting'> = {
+  snapshot: ({ metadata, spec }) => [cacheKey(metadata.namespace ?? '', spec.snapshotName)],
+  waiting: ({ status }) =>
+    progressOf(status.conditions)?.reason === 'WaitingForNode' ? ['node'] : [],
 };
 
 /** Contents are only found by name. */

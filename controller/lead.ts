@@ -1,5 +1,5 @@
 import type { Metadata } from '../core/api/metadata.ts';
-import { apiVersion } from '../core/api/names.ts';
+import { apiVersion, extensionApiVersion } from '../core/api/names.ts';
 import { sleep } from '../core/clock.ts';
 import { type Failure, isFailure } from '../core/failure.ts';
 import type { EventRecorder } from '../runtime/events.ts';
@@ -15,6 +15,7 @@ import { Heartbeats } from './heartbeats.ts';
 import { type CourseDeps, followCourses } from './metrics/course.ts';
 import { InvariantWatch } from './metrics/invariants.ts';
 import { OwnWrites } from './own-writes.ts';
+import { podRestoreReconcile } from './pod-restore/reconcile.ts';
 import { SnapshotMemory } from './snapshot/memory.ts';
 import { snapshotReconcile } from './snapshot/reconcile.ts';
 import { snapshotJobReconcile } from './snapshot-job/reconcile.ts';
@@ -28,6 +29,8 @@ export type LeadDeps = CacheDeps & {
   readonly objects: CourseDeps['objects'];
   /** Where the agents' heartbeats are. */
   readonly namespace: string;
+  /** Of the init container that puts the init into placeholders. */
+  readonly initImage: string;
 };
 
 /**
@@ -47,7 +50,7 @@ export type Reconciles = Readonly<
 
 /** What the reconciles of all kinds remember and share begins anew with each call. */
 export function reconciles(
-  deps: Pick<LeadDeps, 'caches' | 'clock' | 'events' | 'kube' | 'namespace'>,
+  deps: Pick<LeadDeps, 'caches' | 'clock' | 'events' | 'initImage' | 'kube' | 'namespace'>,
 ): Reconciles {
   const { caches, clock, kube } = deps;
   const shared = {
@@ -55,6 +58,9 @@ export function reconciles(
     ownCheckpoints: new OwnWrites(caches.checkpoints),
     ownSnapshotJobs: new OwnWrites(caches.snapshotJobs),
     ownSnapshots: new OwnWrites(caches.snapshots),
+    ownPodRestores: new OwnWrites(caches.podRestores),
+    podOverSince: new FirstSeen(clock),
+    initImage: deps.initImage,
     beats: caches.heartbeats.beats,
     heartbeats: new Heartbeats(kube, clock, deps.namespace, caches.heartbeats.beats),
     namespace: deps.namespace,
@@ -70,6 +76,7 @@ export function reconciles(
     snapshot: snapshotReconcile(shared),
     content: contentReconcile(shared),
     snapshotJob: snapshotJobReconcile(shared),
+    podRestore: podRestoreReconcile(shared),
   };
 }
 
@@ -101,7 +108,8 @@ export function leadership(deps: LeadDeps): Leadership {
   const snapshot = start('snapshot', work.snapshot);
   const content = start('content', work.content);
   const snapshotJob = start('snapshotJob', work.snapshotJob);
-  const queues = { checkpoint, snapshot, content, snapshotJob };
+  const podRestore = start('podRestore', work.podRestore);
+  const queues = { checkpoint, snapshot, content, snapshotJob, podRestore };
   return {
     wake: {
       checkpoint: (key) => {
@@ -122,6 +130,11 @@ export function leadership(deps: LeadDeps): Leadership {
         courses.changed.snapshotJob(key);
         snapshotJob.add(key);
       },
+      podRestore: (key) => {
+        courses.changed.podRestore(key);
+        invariants.restore(key, deps.caches.podRestores.get(key));
+        podRestore.add(key);
+      },
     },
     run: async (signal) => {
       const stopped = resync(deps, queues, invariants, signal);
@@ -138,6 +151,12 @@ export function leadership(deps: LeadDeps): Leadership {
   };
 }
 
+const apiVersions = {
+  PodSnapshot: apiVersion,
+  PodSnapshotContent: apiVersion,
+  PodRestore: extensionApiVersion,
+} as const;
+
 /** Never more than a word about it: a controller that ends for a broken invariant helps nobody. */
 function watchInvariants({ clock, events, kube, log, metrics }: LeadDeps): InvariantWatch {
   const serverMilliseconds = (): number =>
@@ -147,7 +166,7 @@ function watchInvariants({ clock, events, kube, log, metrics }: LeadDeps): Invar
     metrics.invariantViolated(invariant);
     log.error({ invariant, kind, namespace, name, uid, message }, 'an invariant is broken');
     events.record({
-      regarding: { kind, apiVersion, namespace, name, uid },
+      regarding: { kind, apiVersion: apiVersions[kind], namespace, name, uid },
       ...{ type: 'Warning', reason: 'InvariantViolated', action: 'Look' },
       note: `${invariant}: ${message}`,
     });
@@ -168,6 +187,10 @@ async function resync(
   while (!signal.aborted) {
     for (const key of keysOf(caches.checkpoints.list())) queues.checkpoint.add(key);
     for (const key of keysOf(caches.snapshotJobs.list())) queues.snapshotJob.add(key);
+    for (const key of keysOf(caches.podRestores.list())) {
+      queues.podRestore.add(key);
+      invariants.restore(key, caches.podRestores.get(key));
+    }
     for (const key of keysOf(caches.snapshots.list())) {
       queues.snapshot.add(key);
       invariants.snapshot(key, caches.snapshots.get(key));

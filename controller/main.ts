@@ -28,6 +28,7 @@ const nobody: Wake = {
   snapshot: () => {},
   content: () => {},
   snapshotJob: () => {},
+  podRestore: () => {},
 };
 
 /** Whether the first lists are there, and a certificate for the webhook. A replica that stands by is ready too: it could lead at once. */
@@ -71,6 +72,7 @@ async function control(config: ControllerConfig, log: Log, stop: AbortSignal): P
     snapshot: (key) => wake.snapshot(key),
     content: (key) => wake.content(key),
     snapshotJob: (key) => wake.snapshotJob(key),
+    podRestore: (key) => wake.podRestore(key),
   };
   const caches = controllerCaches(deps, wakes, config.namespace);
   gaugeObjects(metrics.registry, caches);
@@ -101,7 +103,7 @@ async function control(config: ControllerConfig, log: Log, stop: AbortSignal): P
     held = lease;
     log.info({ holder, fence: lease.fence }, 'leading');
     await Promise.all(Object.values(caches).map((cache) => cache.synced));
-    const term = leadership({ ...deps, events, caches, objects, namespace: config.namespace });
+    const term = leadership({ ...deps, events, caches, objects, namespace, initImage });
     wake = term.wake;
     const over = new AbortController();
     const keeping =

@@ -13,6 +13,7 @@ import type { ObjectMetrics } from './object-metrics.ts';
 import {
   checkpointStanding,
   contentStanding,
+  podRestoreStanding,
   type Standing,
   snapshotJobStanding,
   snapshotStanding,
@@ -59,11 +60,13 @@ export function followCourses({ kube, clock, caches, objects }: CourseDeps): Cou
   const snapshot = follow(kinds.podSnapshot, caches.snapshots, snapshotStanding);
   const content = follow(kinds.podSnapshotContent, caches.contents, contentStanding);
   const snapshotJob = follow(kinds.snapshotJob, caches.snapshotJobs, snapshotJobStanding);
+  const podRestore = follow(kinds.podRestore, caches.podRestores, podRestoreStanding);
   const byKind = new Map<string, Milestones>([
     [kinds.dynamoCheckpoint.kind, checkpoint.milestones],
     [kinds.podSnapshot.kind, snapshot.milestones],
     [kinds.podSnapshotContent.kind, content.milestones],
     [kinds.snapshotJob.kind, snapshotJob.milestones],
+    [kinds.podRestore.kind, podRestore.milestones],
   ]);
   return {
     kube: countingKube(kube, {
@@ -76,6 +79,7 @@ export function followCourses({ kube, clock, caches, objects }: CourseDeps): Cou
       snapshot: snapshot.changed,
       content: content.changed,
       snapshotJob: snapshotJob.changed,
+      podRestore: podRestore.changed,
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Metadata } from '../../core/api/metadata.ts';
+import type { PodRestore } from '../../core/api/pod-restore.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import { outcomeOf } from '../snapshot/outcome.ts';
@@ -9,7 +10,7 @@ export type SeenInvariant = 'TerminalIsFinal' | 'TerminalProgress';
 /** One that was broken, by which object, and how. */
 export type Violation = {
   readonly invariant: SeenInvariant;
-  readonly kind: 'PodSnapshot' | 'PodSnapshotContent';
+  readonly kind: 'PodSnapshot' | 'PodSnapshotContent' | 'PodRestore';
   readonly metadata: Metadata;
   readonly message: string;
 };
@@ -18,7 +19,7 @@ export type Violation = {
 const overdueMilliseconds = 600_000;
 
 /**
- * Looks at every version of snapshots and contents that the watch shows, and reports what must not be: each object once for each invariant. It
+ * Looks at every version of snapshots, contents and restores that the watch shows, and reports what must not be: each object once for each invariant. It
  * decides nothing and mends nothing.
  */
 export class InvariantWatch {
@@ -38,10 +39,31 @@ export class InvariantWatch {
     if (object === undefined || object.metadata.deletionTimestamp !== undefined) return;
     const { metadata, spec, status } = object;
     if (outcomeOf(status.conditions) !== 'open') return;
+    this.#mind('PodSnapshot', metadata, spec.deadlineSeconds);
+  }
+
+  restore(key: string, object: PodRestore | undefined): void {
+    this.#look('PodRestore', `restore ${key}`, object);
+    if (object === undefined || object.metadata.deletionTimestamp !== undefined) return;
+    const { metadata, spec, status } = object;
+    if (outcomeOf(status.conditions) !== 'open') return;
+    // A quota may hold up a cold start for as long again.
+    const more = spec.onFailure === 'ColdStart' ? spec.deadlineSeconds : 0;
+    this.#mind('PodRestore', metadata, spec.deadlineSeconds, more);
+  }
+
+  /** Open objects end by their deadline. */
+  #mind(
+    kind: Violation['kind'],
+    metadata: Metadata,
+    deadlineSeconds: number,
+    moreSeconds = 0,
+  ): void {
     const late = this.#serverMilliseconds() - Date.parse(metadata.creationTimestamp);
-    if (!(late > spec.deadlineSeconds * 1000 + overdueMilliseconds)) return;
-    const message = `still open ${Math.round(late / 1000)} s after its creation; its deadline is ${spec.deadlineSeconds} s`;
-    this.#tell({ invariant: 'TerminalProgress', kind: 'PodSnapshot', metadata, message });
+    const most = (deadlineSeconds + moreSeconds) * 1000 + overdueMilliseconds;
+    if (!(late > most)) return;
+    const message = `still open ${Math.round(late / 1000)} s after its creation; its deadline is ${deadlineSeconds} s`;
+    this.#tell({ invariant: 'TerminalProgress', kind, metadata, message });
   }
 
   content(key: string, object: PodSnapshotContent | undefined): void {
@@ -51,7 +73,7 @@ export class InvariantWatch {
   #look(
     kind: Violation['kind'],
     slot: string,
-    object: PodSnapshot | PodSnapshotContent | undefined,
+    object: PodSnapshot | PodSnapshotContent | PodRestore | undefined,
   ): void {
     const known = this.#uids.get(slot);
     if (known !== undefined && known !== object?.metadata.uid) this.#forget(slot, known);

@@ -1,6 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import { type Conditions, progressOf } from '../../core/api/conditions.ts';
 import { checkpointPhases, type DynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
+import { type PodRestore, podRestorePhases } from '../../core/api/pod-restore.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import { progressReasons } from '../../core/api/reasons.ts';
@@ -18,6 +19,7 @@ export type CountedCaches = {
   readonly snapshotJobs: Listed<SnapshotJob>;
   readonly snapshots: Listed<PodSnapshot>;
   readonly contents: Listed<PodSnapshotContent>;
+  readonly podRestores: Listed<PodRestore>;
 };
 
 /** How many objects have each word; every word that there could be is there, so that a series at 0 is not a series that is missing. */
@@ -59,6 +61,8 @@ export function gaugeObjects(registry: Registry, caches: CountedCaches): void {
       set('DynamoCheckpoint', tally(checkpointPhases, caches.checkpoints.list(), phaseOf));
       set('SnapshotJob', tally(snapshotJobPhases, caches.snapshotJobs.list(), snapshotJobPhaseOf));
       set('PodSnapshot', tally(stages, caches.snapshots.list(), stageOf));
+      const restorePhaseOf = ({ status }: PodRestore): string => status.phase ?? 'Pending';
+      set('PodRestore', tally(podRestorePhases, caches.podRestores.list(), restorePhaseOf));
       set('PodSnapshotContent', tally(stages, caches.contents.list(), stageOf));
     },
   });
@@ -76,6 +80,7 @@ export function gaugeObjects(registry: Registry, caches: CountedCaches): void {
       set('DynamoCheckpoint', caches.checkpoints.list());
       set('SnapshotJob', caches.snapshotJobs.list());
       set('PodSnapshot', caches.snapshots.list());
+      set('PodRestore', caches.podRestores.list());
     },
   });
 }

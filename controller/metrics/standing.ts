@@ -1,4 +1,5 @@
 import type { DynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
+import type { PodRestore } from '../../core/api/pod-restore.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import type { SnapshotJob } from '../../core/api/snapshot-job.ts';
@@ -55,4 +56,22 @@ export const snapshotJobStanding = (snapshotJob: SnapshotJob): Standing => ({
   createdAt: snapshotJob.metadata.creationTimestamp,
   bound: false,
   end: jobEnds[phaseOf(snapshotJob)],
+});
+
+const restoreEnds = {
+  Pending: 'open',
+  Scheduling: 'open',
+  Fetching: 'open',
+  Restoring: 'open',
+  Restored: 'ready',
+  StartedCold: 'ready',
+  Failed: 'failed',
+} as const;
+
+/** Of a PodRestore; one whose pod was started cold as asked is Ready too. */
+export const podRestoreStanding = ({ metadata, status }: PodRestore): Standing => ({
+  uid: metadata.uid,
+  createdAt: metadata.creationTimestamp,
+  bound: false,
+  end: restoreEnds[status.phase ?? 'Pending'],
 });

@@ -90,12 +90,13 @@ describe('what users may do', () => {
 });
 
 describe('what the controller may do', () => {
-  it('makes and removes Jobs, and only reads pods and nodes', () => {
+  it('makes and removes Jobs and pods, and changes none, and only reads nodes', () => {
     expect(verbsOf('cryopod-controller', 'jobs')).toEqual(
       ['create', 'delete', 'get', 'list', 'watch'].sort(),
     );
-    expect(verbsOf('cryopod-controller', 'pods')).toEqual(readOnly);
-    expect(verbsOf('cryopod-controller', 'nodes')).toEqual(['get']);
+    // Pods of PodRestores only: cryopod-controller-pods in deploy/admission.
+    expect(verbsOf('cryopod-controller', 'pods')).toEqual(['create', 'delete', ...readOnly]);
+    expect(verbsOf('cryopod-controller', 'nodes')).toEqual(readOnly);
     expect(verbsOf('cryopod-controller', 'secrets')).toEqual(['get', 'patch']);
   });
 
@@ -132,9 +133,11 @@ describe('what the controller may do', () => {
       'snapshotjobs',
       'podsnapshots',
       'podsnapshotcontents',
+      'podrestores',
     ]) {
       expect(verbsOf('cryopod-controller', `${kind}/status`)).toEqual(['patch']);
     }
+    expect(verbsOf('cryopod-controller', 'podrestores')).toEqual(['get', 'list', 'patch', 'watch']);
     expect(verbsOf('cryopod-controller', 'leases')).toEqual(
       ['create', 'delete', 'get', 'list', 'patch', 'watch'].sort(),
     );

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InvariantWatch, type Violation } from '../../../../controller/metrics/invariants.ts';
+import { parsePodRestore } from '../../../../core/api/pod-restore.ts';
 import { parsePodSnapshot } from '../../../../core/api/pod-snapshot.ts';
 import type { RawObject } from '../../../../runtime/kube-port.ts';
 import { capturedStatus, failedStatus } from '../support/cluster.ts';
@@ -77,5 +78,26 @@ describe('the watch of invariants', () => {
     expect(seen).toEqual([]);
     look({});
     expect(broken(seen)).toEqual(['TerminalProgress']);
+  });
+
+  it('tells that a restore is open long after its deadline, and that one left its end', () => {
+    const { pass, seen, watch } = scene();
+    const look = (conditions: readonly RawObject[]): void => {
+      const parsed = parsePodRestore({
+        metadata: { name: 'again', namespace: 'default', uid: 'r1', creationTimestamp: createdAt },
+        spec: { snapshotName: 'one', deadlineSeconds: 60 },
+        status: { conditions },
+      });
+      if (!parsed.ok) throw new Error(parsed.message);
+      watch.restore('default/again', parsed.value);
+    };
+    look([]);
+    pass(700);
+    look([]);
+    look([{ type: 'Ready', status: 'True', reason: 'RestoreSucceeded' }]);
+    look([]);
+    watch.restore('default/again', undefined);
+    expect(broken(seen)).toEqual(['TerminalProgress', 'TerminalIsFinal']);
+    expect(seen[0]?.kind).toBe('PodRestore');
   });
 });

@@ -15,7 +15,7 @@ import { type Around, ControllerKube } from './controller-kube.ts';
 
 /** One registry for all: making the metrics anew for each process would cost more than the process. */
 const metrics = createMetrics();
-const kindsOfWork = ['checkpoint', 'snapshotJob', 'snapshot', 'content'] as const;
+const kindsOfWork = ['checkpoint', 'snapshotJob', 'snapshot', 'content', 'podRestore'] as const;
 type Work = { readonly kind: keyof Wake; readonly key: string };
 
 const conflictPauseMilliseconds = 20;
@@ -50,6 +50,7 @@ export class ControllerProcess {
         snapshot: wake('snapshot'),
         content: wake('content'),
         snapshotJob: wake('snapshotJob'),
+        podRestore: wake('podRestore'),
       },
     );
     this.#reconciles = reconciles({
@@ -58,6 +59,7 @@ export class ControllerProcess {
       events: { record: () => {} },
       kube: this.kube,
       namespace: systemNamespace,
+      initImage: 'init',
     });
   }
 
@@ -75,12 +77,13 @@ export class ControllerProcess {
 
   /** Every key there is, as after each five minutes. */
   resync(): void {
-    const { checkpoints, snapshotJobs, snapshots, contents } = this.#caches;
+    const { checkpoints, snapshotJobs, snapshots, contents, podRestores } = this.#caches;
     const all = {
       checkpoint: checkpoints,
       snapshotJob: snapshotJobs,
       snapshot: snapshots,
       content: contents,
+      podRestore: podRestores,
     };
     for (const kind of kindsOfWork) {
       for (const { metadata } of all[kind].list()) {

@@ -1,5 +1,5 @@
 import { kinds } from '../../../../core/api/kinds.ts';
-import { agentLeaseName, annotations, systemNamespace } from '../../../../core/api/names.ts';
+import { agentLeaseName, heartbeatMarks, systemNamespace } from '../../../../core/api/names.ts';
 import type { RawObject } from '../../../../runtime/kube-port.ts';
 import type { World } from './world.ts';
 
@@ -105,8 +105,8 @@ export async function beat(world: World, node: string, sharedID = ''): Promise<v
     await world.kube.patch(key, '', { type: 'merge', body: { spec } }, never);
     return;
   }
-  const marks = { [annotations.store]: 'dir', [annotations.sharedStore]: sharedID };
-  const metadata = { name: key.name, namespace: key.namespace, annotations: marks };
+  const marks = heartbeatMarks({ name: 'dir', sharedID });
+  const metadata = { name: key.name, namespace: key.namespace, ...marks };
   await world.create(kinds.lease, { metadata, spec });
 }
 

@@ -7,16 +7,21 @@ import {
   checkpointIndexFunctions,
   jobIndexFunctions,
   podIndexFunctions,
+  podRestoreIndexFunctions,
   snapshotIndexFunctions,
   snapshotJobIndexFunctions,
 } from '../../../../controller/indexes.ts';
 import { OwnWrites } from '../../../../controller/own-writes.ts';
+import { parseRestorePod, parseSlimNode } from '../../../../controller/parse-slim.ts';
+import { podRestoreReconcile } from '../../../../controller/pod-restore/reconcile.ts';
 import { SnapshotMemory } from '../../../../controller/snapshot/memory.ts';
 import { snapshotReconcile } from '../../../../controller/snapshot/reconcile.ts';
 import { snapshotJobReconcile } from '../../../../controller/snapshot-job/reconcile.ts';
 import { parseDynamoCheckpoint } from '../../../../core/api/dynamo-checkpoint.ts';
 import { type Kind, kinds } from '../../../../core/api/kinds.ts';
+import type { Parsed } from '../../../../core/api/metadata.ts';
 import { systemNamespace } from '../../../../core/api/names.ts';
+import { parsePodRestore } from '../../../../core/api/pod-restore.ts';
 import { parsePodSnapshot } from '../../../../core/api/pod-snapshot.ts';
 import { parsePodSnapshotContent } from '../../../../core/api/pod-snapshot-content.ts';
 import { parseSnapshotJob } from '../../../../core/api/snapshot-job.ts';
@@ -25,7 +30,7 @@ import { isFailure } from '../../../../core/failure.ts';
 import type { EventRecord } from '../../../../runtime/events.ts';
 import type { RawObject } from '../../../../runtime/kube-port.ts';
 import { serverNow } from '../../../../runtime/kube-port.ts';
-import { cacheKey, identityOf } from '../../../../runtime/raw-object.ts';
+import { cacheKey, identityOf, isRecord } from '../../../../runtime/raw-object.ts';
 import type { Next } from '../../../../runtime/reconciler.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { MemoryKube } from '../../../support/memory-kube.ts';
@@ -35,6 +40,12 @@ const never = new AbortController().signal;
 
 /** What a test may throw from a hook to stop a controller dead. */
 export class Crash extends Error {}
+
+/** A parser of raw objects for caches that take anything. */
+const slim =
+  <T>(parse: (raw: RawObject) => Parsed<T>) =>
+  (raw: unknown): Parsed<T> =>
+    parse(isRecord(raw) ? raw : {});
 
 type Reconciles = ReadonlyMap<Kind, (key: string, signal: AbortSignal) => Promise<Next>>;
 
@@ -68,6 +79,14 @@ export class World {
     snapshotJobIndexFunctions,
   );
   readonly jobs = new KubeCache(this.kube, kinds.job, parseJob, jobIndexFunctions);
+  readonly podRestores = new KubeCache(
+    this.kube,
+    kinds.podRestore,
+    parsePodRestore,
+    podRestoreIndexFunctions,
+  );
+  readonly restorePods = new KubeCache(this.kube, kinds.pod, slim(parseRestorePod), {});
+  readonly nodes = new KubeCache(this.kube, kinds.node, slim(parseSlimNode), {});
   readonly pods = new KubeCache(this.kube, kinds.pod, parsePod, podIndexFunctions);
   /** The watch of the heartbeat Leases delivers nothing while this is set. */
   deafToBeats = false;
@@ -94,11 +113,15 @@ export class World {
 
   #start(): Reconciles {
     const { kube, clock, contents, checkpoints, jobs, pods, snapshotJobs, snapshots } = this;
+    const { podRestores, restorePods, nodes } = this;
     const events = { record: (event: EventRecord) => void this.events.push(event) };
     const serverMilliseconds = (): number =>
       serverNow(kube, clock.monotonicMilliseconds()) ?? clock.wallMilliseconds();
     const shared = {
       ...{ kube, clock, events, contents, checkpoints, jobs, pods, snapshotJobs, snapshots },
+      ...{ podRestores, restorePods, nodes, initImage: 'init' },
+      ownPodRestores: new OwnWrites(podRestores),
+      podOverSince: new FirstSeen(clock),
       serverMilliseconds,
       ownSnapshotJobs: new OwnWrites(snapshotJobs),
       completedSince: new FirstSeen(clock),
@@ -116,6 +139,7 @@ export class World {
       [kinds.snapshotJob, snapshotJobReconcile(shared)],
       [kinds.podSnapshot, snapshotReconcile(shared)],
       [kinds.podSnapshotContent, contentReconcile(shared)],
+      [kinds.podRestore, podRestoreReconcile(shared)],
     ]);
   }
 
@@ -178,6 +202,10 @@ export class World {
 
   snapshotJob(name: string) {
     return this.snapshotJobs.get(`default/${name}`);
+  }
+
+  podRestore(name: string) {
+    return this.podRestores.get(`default/${name}`);
   }
 
   /** The content of a snapshot, by its back-link. */

@@ -1,0 +1,142 @@
+import { expect, it } from 'vitest';
+import { decide } from '../../../../controller/pod-restore/decide.ts';
+import type {
+  ObservedPodRestore,
+  RestoredPod,
+} from '../../../../controller/pod-restore/observed.ts';
+import { base, plan, restoreWith, viewed } from '../support/pod-restore-observation.ts';
+
+const inShort = (one: ObservedPodRestore): string => {
+  const { actions } = decide(one);
+  const report = actions.flatMap((action) => (action.do === 'report' ? [action.report] : []))[0];
+  if (report !== undefined) return 'reason' in report ? `${report.to} ${report.reason}` : report.to;
+  return actions.map((action) => action.do).join();
+};
+
+const ours = (change: Partial<RestoredPod>) => ({ step: 'Placed' as const, pod: viewed(change) });
+const old = { podAgeMilliseconds: 20_000 };
+const cold = { step: 'Ending' as const, restore: restoreWith({ onFailure: 'ColdStart' }, true) };
+
+it.each<readonly [string, string, Partial<ObservedPodRestore>]>([
+  ['New: all is there', 'createPod', {}],
+  ['New: the finalizer is not', 'addFinalizer', { restore: restoreWith({}, false) }],
+  ['New: found its pod', 'Placed', { pod: viewed() }],
+  [
+    'New: no snapshot',
+    'Waiting WaitingForSnapshot',
+    { snapshot: { state: 'missing', message: '' } },
+  ],
+  [
+    'New: snapshot not Ready',
+    'Waiting WaitingForSnapshot',
+    { snapshot: { state: 'pending', message: '' } },
+  ],
+  [
+    'New: snapshot failed',
+    'Ending PodSnapshotFailed',
+    { snapshot: { state: 'failed', message: '' } },
+  ],
+  ['New: snapshot replaced', 'Ending PodSnapshotDeleted', { snapshot: { state: 'replaced' } }],
+  [
+    'New: name taken',
+    'Failed PodNameConflict',
+    { pod: { state: 'foreign', name: 'again', leaving: false } },
+  ],
+  [
+    'New: name not free yet',
+    'Waiting WaitingForPredecessor',
+    { pod: { state: 'foreign', name: 'again', leaving: true } },
+  ],
+  [
+    'New: no such pod possible',
+    'Failed InvalidSpec',
+    { plan: { state: 'impossible', verdict: { reason: 'InvalidSpec', message: '' } } },
+  ],
+  ['New: pod refused', 'Failed PodRejected', { rejection: 'no' }],
+  ['New: quota', 'Waiting WaitingForQuota', { quota: 'exceeded quota' }],
+  ['New: no node', 'Waiting WaitingForNode', { plan: plan('none') }],
+  ['New: too late', 'Ending DeadlineExceeded', { plan: plan('none'), leftMilliseconds: -1 }],
+  ['Placed: young', '', ours({})],
+  ['Placed: no node yet', 'Following WaitingForSchedule', { ...old, ...ours({}) }],
+  ['Placed: restored', 'Restored', ours({ restored: true })],
+  ['Placed: deleted', 'Ending PodDeleted', { step: 'Placed' }],
+  ['Placed: being deleted', 'Ending PodDeleted', ours({ leaving: true })],
+  [
+    'Placed: another pod',
+    'Ending PodDeleted',
+    { step: 'Placed', pod: { state: 'foreign', name: 'again', leaving: false } },
+  ],
+  ['Placed: refused', 'Ending RestoreIncompatible', ours({ reason: 'RestoreIncompatible' })],
+  ['Placed: attempts left', '', ours({ reason: 'RestoreFailed', progress: { attempts: 1 } })],
+  [
+    'Placed: no attempts left',
+    'Ending RestoreFailed',
+    ours({ reason: 'RestoreFailed', progress: { attempts: 2 } }),
+  ],
+  ['Placed: ended a moment ago', '', ours({ over: true })],
+  [
+    'Placed: ended',
+    'Ending RestoreFailed',
+    { ...ours({ over: true }), sincePodOverMilliseconds: 9_000 },
+  ],
+  [
+    'Placed: snapshot gone',
+    'Ending PodSnapshotDeleted',
+    { ...ours({}), snapshot: { state: 'missing', message: '' } },
+  ],
+  [
+    'Placed: snapshot gone under way',
+    '',
+    { ...ours({ reason: 'RestoreInProgress' }), snapshot: { state: 'missing', message: '' } },
+  ],
+  ['Placed: too late', 'Ending DeadlineExceeded', { ...ours({}), leftMilliseconds: -1 }],
+  ['Ending: pod there', 'deletePod', { step: 'Ending', pod: viewed() }],
+  ['Ending: pod leaving', '', { step: 'Ending', pod: viewed({ leaving: true }) }],
+  [
+    'Ending: pod leaving for ever',
+    'Failed RestoreFailed',
+    { step: 'Ending', pod: viewed({ leaving: true }), podOverdueMilliseconds: 400_000 },
+  ],
+  [
+    'Ending cold: pod leaving for ever',
+    'Failed RestoreFailed',
+    { ...cold, pod: viewed({ leaving: true }), podOverdueMilliseconds: 400_000 },
+  ],
+  ['Ending: pod gone', 'Failed RestoreFailed', { step: 'Ending' }],
+  ['Ending: restored after all', 'Restored', { step: 'Ending', pod: viewed({ restored: true }) }],
+  ['Ending cold: pod gone', 'createPod', cold],
+  ['Ending cold: made', 'StartedCold', { ...cold, pod: viewed({ cold: true }) }],
+  [
+    'Ending cold: impossible',
+    'Failed RestoreFailed',
+    { ...cold, plan: { state: 'impossible', verdict: { reason: 'NoTemplate', message: '' } } },
+  ],
+  ['Ending cold: refused', 'Failed RestoreFailed', { ...cold, rejection: 'no' }],
+  ['Ending cold: quota', 'StillEnding WaitingForQuota', { ...cold, quota: 'exceeded quota' }],
+  [
+    'Ending cold: quota for ever',
+    'Failed RestoreFailed',
+    { ...cold, quota: 'exceeded quota', leftMilliseconds: -9e12 },
+  ],
+  [
+    'Ending cold: name taken',
+    'Failed RestoreFailed',
+    { ...cold, pod: { state: 'foreign', name: 'again', leaving: false } },
+  ],
+  ['Settled', '', { step: 'Settled', pod: viewed() }],
+  ['Deleting: pod there', 'deletePod', { step: 'Deleting', pod: viewed() }],
+  ['Deleting: restored', 'removeFinalizer', { step: 'Deleting', pod: viewed({ restored: true }) }],
+  [
+    'Deleting: was restored once',
+    'removeFinalizer',
+    { step: 'Deleting', restore: restoreWith({}, true, 'Restored'), pod: viewed() },
+  ],
+  ['Deleting: pod gone', 'removeFinalizer', { step: 'Deleting' }],
+  [
+    'Deleting: finalizer gone',
+    '',
+    { step: 'Deleting', restore: restoreWith({}, false), pod: viewed() },
+  ],
+])('%s: %s', (_name, expected, change) => {
+  expect(inShort({ ...base, ...change })).toBe(expected);
+});
