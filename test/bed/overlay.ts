@@ -28,9 +28,13 @@ export function bedPatches(options: OverlayOptions): readonly object[] {
   const container = {
     name: 'agent',
     imagePullPolicy: 'Never',
+    env: [
+      // The store of a bed is one directory for all its nodes.
+      { name: 'CRYOPOD_STORE_SHARED', value: 'true' },
+      ...(options.shim ? [{ name: 'CRYOPOD_CRIU_PATH', value: shimCriuPath }] : []),
+    ],
     ...(options.shim
       ? {
-          env: [{ name: 'CRYOPOD_CRIU_PATH', value: shimCriuPath }],
           volumeMounts: [{ name: 'bed', mountPath: shimDirectory, readOnly: true }],
         }
       : {}),

@@ -1,5 +1,6 @@
 import { isTrue } from '../../core/api/conditions.ts';
 import { type Kind, kinds } from '../../core/api/kinds.ts';
+import { extensionApiVersion } from '../../core/api/names.ts';
 import type { RawObject } from '../../runtime/kube-port.ts';
 import { checkpointOf, snapshotOf } from './controller-objects.ts';
 import type { Manners, Seen, SimulatedCluster } from './simulated-cluster.ts';
@@ -39,6 +40,25 @@ const deletesWhen =
     );
     if (when(seen) && !isLeaving) await remove(kinds.podSnapshot, 'one');
   };
+
+/** Asked for once the snapshot is Ready, so that the same writes are made each time. */
+const restoresOnce =
+  (spec: RawObject): Manners['user'] =>
+  async (seen, { create }) => {
+    const [snapshot] = seen.snapshots;
+    if (!isReady(seen) || seen.podRestores.length > 0 || snapshot === undefined) return;
+    const { namespace } = snapshot.metadata;
+    await create(kinds.podRestore, {
+      apiVersion: extensionApiVersion,
+      kind: 'PodRestore',
+      metadata: { name: 'again', namespace },
+      spec: { snapshotName: 'one', podName: 'again', maxAttempts: 1, ...spec },
+    });
+  };
+const isAt =
+  (phase: string) =>
+  ({ podRestores }: Seen): boolean =>
+    podRestores.some(({ status }) => status.phase === phase);
 
 /** The courses that matter, each to its end. */
 export const flows: readonly Flow[] = [
@@ -102,6 +122,24 @@ export const flows: readonly Flow[] = [
       jobs.length === 0 &&
       snapshotJobs.some(({ status }) => isTrue(status.conditions, 'Completed')),
   },
+  {
+    ...{ name: 'restore', ...asksFor(snapshot()), captures: always, firstJobFails: false },
+    restores: 'RestoreSucceeded',
+    user: restoresOnce({}),
+    isOver: isAt('Restored'),
+  },
+  {
+    ...{ name: 'restore-failed', ...asksFor(snapshot()), captures: always, firstJobFails: false },
+    restores: 'RestoreFailed',
+    user: restoresOnce({}),
+    isOver: isAt('Failed'),
+  },
+  {
+    ...{ name: 'restore-cold', ...asksFor(snapshot()), captures: always, firstJobFails: false },
+    restores: 'RestoreFailed',
+    user: restoresOnce({ onFailure: 'ColdStart' }),
+    isOver: isAt('StartedCold'),
+  },
 ];
 
 type Conditions = Seen['snapshots'][number]['status']['conditions'];
@@ -117,7 +155,7 @@ export function endOf(
   const seen = cluster.see(namespace);
   if (onlyVerdict)
     return { verdict: seen.snapshots.map(({ status }) => inShort(status.conditions)) };
-  const { checkpoints, contents, jobs, snapshotJobs, snapshots } = seen;
+  const { checkpoints, contents, jobs, podRestores, restorePods, snapshotJobs, snapshots } = seen;
   const ever = (kind: string): number => cluster.ever.get(`${namespace} ${kind}`)?.size ?? 0;
   return {
     checkpoints: checkpoints.map(({ status }) => [
@@ -138,7 +176,12 @@ export function endOf(
       ...[status.stage, spec.cancel, metadata.deletionTimestamp !== undefined],
       ...inShort(status.conditions),
     ]),
+    podRestores: podRestores.map(({ status }) => [
+      ...[status.phase, status.podName, status.podUID === restorePods[0]?.metadata.uid],
+      ...inShort(status.conditions),
+    ]),
+    restorePods: restorePods.map(({ metadata }) => metadata.name),
     jobs: jobs.length,
-    everMade: ['Job', 'PodSnapshot', 'PodSnapshotContent'].map(ever),
+    everMade: ['Job', 'PodSnapshot', 'PodSnapshotContent', 'Pod'].map(ever),
   };
 }

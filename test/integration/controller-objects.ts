@@ -33,6 +33,39 @@ export const captured: RawObject = {
   ],
 };
 
+/** A Job that ended well, as the API server takes it. */
+export const completedJob: RawObject = {
+  startTime: at,
+  completionTime: '2026-01-01T00:00:03Z',
+  succeeded: 1,
+  active: 0,
+  ready: 0,
+  terminating: 0,
+  uncountedTerminatedPods: {},
+  conditions: [
+    condition('SuccessCriteriaMet', 'True', 'CompletionsReached', ''),
+    condition('Complete', 'True', 'CompletionsReached', ''),
+  ],
+};
+/** One that failed. */
+export const failedJob: RawObject = {
+  startTime: at,
+  failed: 1,
+  conditions: [
+    condition('FailureTarget', 'True', 'BackoffLimitExceeded', 'said the Job controller'),
+    condition('Failed', 'True', 'BackoffLimitExceeded', 'said the Job controller'),
+  ],
+};
+/** What an agent says of a capture that was cancelled. */
+export const cancelled: RawObject = {
+  stage: 'Failed',
+  sourceState: 'Running',
+  conditions: [
+    condition('Ready', 'False', 'Cancelled', 'The source is running.'),
+    condition('Failed', 'True', 'Cancelled', 'The source is running.'),
+  ],
+};
+
 /** A PodSnapshot of a pod. */
 export const snapshotOf = (name: string, podRef: RawObject, spec: RawObject = {}): RawObject => ({
   metadata: { name, namespace: 'default' },

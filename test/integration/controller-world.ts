@@ -213,7 +213,7 @@ export async function controllerWorld(name: string): Promise<ControllerWorld> {
   for (const file of ['namespace', 'controller-rbac']) {
     await bed.kubectl(['apply', '-f', root(`deploy/${file}.yaml`)]);
   }
-  const served = ['get', 'podsnap,podsnapcontent,dckpt,snapjob', '-A'];
+  const served = ['get', 'podsnap,podsnapcontent,dckpt,snapjob,podrestore', '-A'];
   await bed.waitFor('the kinds', () => bed.kubectl(served).catch(() => undefined), 20_000);
   // Nothing makes service accounts here, and no pod is admitted without one.
   await bed.waitFor(

@@ -1,14 +1,22 @@
 import { isTrue } from '../../core/api/conditions.ts';
 import { type DynamoCheckpoint, parseDynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
 import { type Kind, kinds } from '../../core/api/kinds.ts';
-import { agentLeaseName, heartbeatMarks, systemNamespace } from '../../core/api/names.ts';
+import {
+  agentLeaseName,
+  annotations,
+  heartbeatMarks,
+  labels,
+  systemNamespace,
+} from '../../core/api/names.ts';
+import { type PodRestore, parsePodRestore } from '../../core/api/pod-restore.ts';
 import { type PodSnapshot, parsePodSnapshot } from '../../core/api/pod-snapshot.ts';
 import {
   type PodSnapshotContent,
   parsePodSnapshotContent,
 } from '../../core/api/pod-snapshot-content.ts';
+import { restoredCondition } from '../../core/api/restore.ts';
 import { parseSnapshotJob, type SnapshotJob } from '../../core/api/snapshot-job.ts';
-import { isJobOver, type Job, parseJob } from '../../core/api/workload.ts';
+import { isJobOver, type Job, type Pod, parseJob, parsePod } from '../../core/api/workload.ts';
 import { systemClock } from '../../core/clock.ts';
 import { isFailure } from '../../core/failure.ts';
 import type { Kube, RawObject } from '../../runtime/kube-port.ts';
@@ -17,7 +25,15 @@ import { recordAt } from '../../runtime/raw-object.ts';
 import { done, runReconciler } from '../../runtime/reconciler.ts';
 import { Reflector, silentReflectorObserver } from '../../runtime/reflector.ts';
 import { silentQueueObserver } from '../../runtime/work-queue.ts';
-import { at, captured, condition } from './controller-objects.ts';
+import {
+  at,
+  cancelled,
+  captured,
+  completedJob,
+  condition,
+  failedJob,
+} from './controller-objects.ts';
+import { agentSays, nodeWithAgent } from './restore-objects.ts';
 
 const never = new AbortController().signal;
 const nodeName = 'node-a';
@@ -30,6 +46,8 @@ export type Seen = {
   readonly contents: readonly PodSnapshotContent[];
   readonly jobs: readonly Job[];
   readonly snapshotJobs: readonly SnapshotJob[];
+  readonly podRestores: readonly PodRestore[];
+  readonly restorePods: readonly Pod[];
 };
 
 /** What the others do in a namespace beside what they always do. */
@@ -38,6 +56,8 @@ export type Manners = {
   readonly captures: (seen: Seen) => boolean;
   /** The first Job of a checkpoint fails. */
   readonly firstJobFails: boolean;
+  /** What the agent makes of a placeholder; without it nothing. */
+  readonly restores?: 'RestoreSucceeded' | 'RestoreFailed';
   /** What the user does when things are so. */
   readonly user: (seen: Seen, hands: Hands) => Promise<void>;
 };
@@ -46,37 +66,7 @@ export type Manners = {
 export type Hands = {
   readonly patch: (kind: Kind, name: string, body: RawObject) => Promise<void>;
   readonly remove: (kind: Kind, name: string) => Promise<void>;
-};
-
-/** A Job that ended well, as the API server takes it. */
-const completed: RawObject = {
-  startTime: at,
-  completionTime: '2026-01-01T00:00:03Z',
-  succeeded: 1,
-  active: 0,
-  ready: 0,
-  terminating: 0,
-  uncountedTerminatedPods: {},
-  conditions: [
-    condition('SuccessCriteriaMet', 'True', 'CompletionsReached', ''),
-    condition('Complete', 'True', 'CompletionsReached', ''),
-  ],
-};
-const failed: RawObject = {
-  startTime: at,
-  failed: 1,
-  conditions: [
-    condition('FailureTarget', 'True', 'BackoffLimitExceeded', 'said the Job controller'),
-    condition('Failed', 'True', 'BackoffLimitExceeded', 'said the Job controller'),
-  ],
-};
-const cancelled: RawObject = {
-  stage: 'Failed',
-  sourceState: 'Running',
-  conditions: [
-    condition('Ready', 'False', 'Cancelled', 'The source is running.'),
-    condition('Failed', 'True', 'Cancelled', 'The source is running.'),
-  ],
+  readonly create: (kind: Kind, object: RawObject) => Promise<void>;
 };
 
 type Stored = {
@@ -108,32 +98,30 @@ export class SimulatedCluster {
   readonly #contents: Reflector<PodSnapshotContent, 'namespace'>;
   readonly #jobs: Reflector<Job, 'namespace'>;
   readonly #snapshotJobs: Reflector<SnapshotJob, 'namespace'>;
+  readonly #podRestores: Reflector<PodRestore, 'namespace'>;
+  readonly #restorePods: Reflector<Pod, 'namespace'>;
 
   constructor(kube: Kube) {
     this.#kube = kube;
     const { dynamoCheckpoint, job, podSnapshot, podSnapshotContent, snapshotJob } = kinds;
     this.#checkpoints = this.#reflector(dynamoCheckpoint, parseDynamoCheckpoint, namespaceOf);
     this.#snapshots = this.#reflector(podSnapshot, parsePodSnapshot, namespaceOf);
-    const namespaceOfContent = ({ spec }: PodSnapshotContent) => spec.snapshotRef.namespace;
-    this.#contents = this.#reflector(
-      podSnapshotContent,
-      parsePodSnapshotContent,
-      namespaceOfContent,
-    );
+    const homeOf = ({ spec }: PodSnapshotContent) => spec.snapshotRef.namespace;
+    this.#contents = this.#reflector(podSnapshotContent, parsePodSnapshotContent, homeOf);
     this.#jobs = this.#reflector(job, parseJob, namespaceOf);
     this.#snapshotJobs = this.#reflector(snapshotJob, parseSnapshotJob, namespaceOf);
+    this.#podRestores = this.#reflector(kinds.podRestore, parsePodRestore, namespaceOf);
+    this.#restorePods = this.#reflector(kinds.pod, parsePod, namespaceOf, labels.restoreUID);
   }
 
   async start(): Promise<void> {
     const all = [
-      this.#checkpoints,
-      this.#snapshots,
-      this.#contents,
-      this.#jobs,
-      this.#snapshotJobs,
+      ...[this.#checkpoints, this.#snapshots, this.#contents, this.#jobs],
+      ...[this.#snapshotJobs, this.#podRestores, this.#restorePods],
     ];
     for (const each of all) void each.run(this.#ended.signal);
     await Promise.all(all.map(({ synced }) => synced));
+    await nodeWithAgent(this.#kube, nodeName);
     await this.#beat();
   }
 
@@ -157,6 +145,8 @@ export class SimulatedCluster {
       contents: here(this.#contents),
       jobs: here(this.#jobs),
       snapshotJobs: here(this.#snapshotJobs),
+      podRestores: here(this.#podRestores),
+      restorePods: here(this.#restorePods),
     };
   }
 
@@ -164,12 +154,13 @@ export class SimulatedCluster {
     kind: Kind,
     parse: ConstructorParameters<typeof Reflector<T, 'namespace'>>[0]['parse'],
     namespaceOfObject: (object: T) => string,
+    labelSelector = '',
   ): Reflector<T, 'namespace'> {
     const last = new Map<string, string>();
     return new Reflector<T, 'namespace'>({
       ...{ kube: this.#kube, clock: systemClock, random: Math.random, log: silentLog, parse },
       observer: silentReflectorObserver,
-      selection: { kind },
+      selection: { kind, ...(labelSelector === '' ? {} : { labelSelector }) },
       silenceMilliseconds: 150_000,
       indexes: { namespace: (object) => [namespaceOfObject(object)] },
       onChange: (key, object) => {
@@ -191,10 +182,21 @@ export class SimulatedCluster {
     const seen = this.see(namespace);
     for (const job of seen.jobs) await this.#job(job, seen, manners);
     for (const content of seen.contents) await this.#order(content, seen, manners);
+    for (const pod of seen.restorePods) await this.#placeholder(pod, manners);
     await manners.user(seen, {
       patch: (kind, name, body) => this.#patch(kind, namespace, name, '', body),
       remove: (kind, name) => taken(this.#kube.delete({ kind, namespace, name }, {}, never)),
+      create: (kind, object) => taken(this.#kube.create(kind, object, { dryRun: false }, never)),
     });
+  }
+
+  /** The agent of the node, and the scheduler: what is to be restored is placed and restored, or fails. */
+  async #placeholder({ metadata, status }: Pod, { restores }: Manners): Promise<void> {
+    const { name, namespace = '' } = metadata;
+    const said = status.conditions.some(({ type }) => type === restoredCondition);
+    const isPlaceholder = metadata.annotations[annotations.restoreFrom] !== undefined;
+    if (restores === undefined || said || !isPlaceholder) return;
+    await taken(agentSays(this.#kube, namespace, name, { reason: restores, attempts: 1 }));
   }
 
   async #job(job: Job, seen: Seen, manners: Manners): Promise<void> {
@@ -202,11 +204,11 @@ export class SimulatedCluster {
     if (isJobOver(job)) return;
     const say = (status: RawObject) =>
       this.#patch(kinds.job, namespace, name, 'status', { status });
-    if (manners.firstJobFails && !name.endsWith('-r1')) return say(failed);
+    if (manners.firstJobFails && !name.endsWith('-r1')) return say(failedJob);
     const isCaptured =
       seen.checkpoints.some(({ status }) => status.phase === 'Ready') ||
       seen.snapshotJobs.some(({ status }) => isTrue(status.conditions, 'Completed'));
-    if (isCaptured) return say(completed);
+    if (isCaptured) return say(completedJob);
     if (job.status.ready === 1) return;
     const template = recordAt(recordAt(job.spec, 'template'), 'metadata');
     const owner = { apiVersion: 'batch/v1', kind: 'Job', name, uid, controller: true };

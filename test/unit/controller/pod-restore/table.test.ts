@@ -4,7 +4,7 @@ import type {
   ObservedPodRestore,
   RestoredPod,
 } from '../../../../controller/pod-restore/observed.ts';
-import { base, plan, restoreWith, viewed } from '../support/pod-restore-observation.ts';
+import { base, plan, podOnNode, restoreWith, viewed } from '../support/pod-restore-observation.ts';
 
 const inShort = (one: ObservedPodRestore): string => {
   const { actions } = decide(one);
@@ -14,12 +14,22 @@ const inShort = (one: ObservedPodRestore): string => {
 };
 
 const ours = (change: Partial<RestoredPod>) => ({ step: 'Placed' as const, pod: viewed(change) });
+const onNode = (change: Partial<RestoredPod>) => ours({ pod: podOnNode, ...change });
+const foreign = { state: 'foreign', name: 'again', leaving: false } as const;
+const failedSnapshot = { state: 'failed', message: 'no' } as const;
 const old = { podAgeMilliseconds: 20_000 };
 const cold = { step: 'Ending' as const, restore: restoreWith({ onFailure: 'ColdStart' }, true) };
 
 it.each<readonly [string, string, Partial<ObservedPodRestore>]>([
   ['New: all is there', 'createPod', {}],
   ['New: the finalizer is not', 'addFinalizer', { restore: restoreWith({}, false) }],
+  ['New: nothing known', '', { snapshot: { state: 'unread' } }],
+  ['New: no plan yet', '', { plan: { state: 'unread' } }],
+  [
+    'New: found its pod on the way out',
+    'Waiting WaitingForPredecessor',
+    { pod: viewed({ leaving: true }) },
+  ],
   ['New: found its pod', 'Placed', { pod: viewed() }],
   [
     'New: no snapshot',
@@ -90,6 +100,31 @@ it.each<readonly [string, string, Partial<ObservedPodRestore>]>([
     { ...ours({ reason: 'RestoreInProgress' }), snapshot: { state: 'missing', message: '' } },
   ],
   ['Placed: too late', 'Ending DeadlineExceeded', { ...ours({}), leftMilliseconds: -1 }],
+  [
+    'Placed: snapshot failed',
+    'Ending PodSnapshotFailed',
+    { ...ours({}), snapshot: failedSnapshot },
+  ],
+  ['Placed: not looked at', '', { step: 'Placed', pod: { state: 'unread' } }],
+  ['Placed: no word of an agent', 'Following WaitingForAgent', { ...old, ...onNode({}) }],
+  [
+    'Placed: container not there yet',
+    'Following WaitingForContainer',
+    { ...old, ...onNode({ reason: 'RestorePending' }) },
+  ],
+  [
+    'Placed: fetching',
+    'Following Fetching',
+    { ...old, ...onNode({ reason: 'RestoreInProgress' }) },
+  ],
+  [
+    'Placed: restoring',
+    'Following Restoring',
+    {
+      ...old,
+      ...onNode({ reason: 'RestoreInProgress', progress: { attempts: 1, step: 'Restoring' } }),
+    },
+  ],
   ['Ending: pod there', 'deletePod', { step: 'Ending', pod: viewed() }],
   ['Ending: pod leaving', '', { step: 'Ending', pod: viewed({ leaving: true }) }],
   [
@@ -123,6 +158,9 @@ it.each<readonly [string, string, Partial<ObservedPodRestore>]>([
     'Failed RestoreFailed',
     { ...cold, pod: { state: 'foreign', name: 'again', leaving: false } },
   ],
+  ['Ending cold: name not free yet', '', { ...cold, pod: { ...foreign, leaving: true } }],
+  ['Ending cold: nothing known yet', '', { ...cold, plan: { state: 'unread' } }],
+  ['Ending: pod not looked at', '', { step: 'Ending', pod: { state: 'unread' } }],
   ['Settled', '', { step: 'Settled', pod: viewed() }],
   ['Deleting: pod there', 'deletePod', { step: 'Deleting', pod: viewed() }],
   ['Deleting: restored', 'removeFinalizer', { step: 'Deleting', pod: viewed({ restored: true }) }],
@@ -139,4 +177,15 @@ it.each<readonly [string, string, Partial<ObservedPodRestore>]>([
   ],
 ])('%s: %s', (_name, expected, change) => {
   expect(inShort({ ...base, ...change })).toBe(expected);
+});
+
+it('what was said already is not said again', () => {
+  const said = { ...base, ...old, ...onNode({ reason: 'RestorePending', message: 'waits' }) };
+  const { restore } = said;
+  const progressing = {
+    ...{ type: 'Progressing', status: 'True' as const, reason: 'WaitingForContainer' },
+    ...{ message: 'waits', lastTransitionTime: '' },
+  };
+  const status = { ...restore.status, phase: 'Fetching' as const, conditions: [progressing] };
+  expect(inShort({ ...said, restore: { ...restore, status } })).toBe('');
 });

@@ -16,6 +16,11 @@ function made<T>(parsed: Parsed<T>): T {
 }
 
 const pod = made(parsePod({ metadata: { name: 'again', uid: 'pod-1' }, spec: {} }));
+/** The same pod on a node. */
+export const podOnNode = made(
+  parsePod({ metadata: { name: 'again', uid: 'pod-1' }, spec: { nodeName: 'node-b' } }),
+);
+
 /** The pod of the PodRestore, as it says. */
 export const viewed = (change: Partial<RestoredPod> = {}) => ({
   state: 'ours' as const,
