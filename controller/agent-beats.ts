@@ -44,16 +44,19 @@ export class AgentBeats {
     this.#clock = clock;
   }
 
-  /** A Lease as the watch shows it; undefined when it is gone. `name` is the Lease's. */
-  seen(name: string, lease: Lease | undefined): void {
-    if (!name.startsWith(leasePrefix)) return;
+  /**
+   * A Lease as the watch shows it; undefined when it is gone. `name` is the Lease's. Returns whether an agent begins to beat that was not heard
+   * before, or not for long.
+   */
+  seen(name: string, lease: Lease | undefined): boolean {
+    if (!name.startsWith(leasePrefix)) return false;
     const nodeName = name.slice(leasePrefix.length);
     const before = this.#nodes.get(nodeName);
     if (lease === undefined) {
       // The store is remembered: whose bytes they are must not depend on who tidies up Leases.
       const gone = { beat: undefined, lease: undefined };
       if (before !== undefined) this.#nodes.set(nodeName, { ...before, ...gone });
-      return;
+      return false;
     }
     const { uid, resourceVersion } = lease.metadata;
     const standing = {
@@ -63,11 +66,19 @@ export class AgentBeats {
     const { [annotations.store]: storeName = '', [annotations.sharedStore]: sharedID = '' } =
       lease.metadata.annotations;
     const store = { name: storeName, sharedID: sharedID === '' ? undefined : sharedID };
+    const beat = this.#beatOf(before?.beat, lease);
+    const arrives = this.#isHeard(beat) && !this.#isHeard(before?.beat);
     this.#nodes.set(nodeName, {
-      beat: this.#beatOf(before?.beat, lease),
-      store,
+      ...{ beat, store },
       lease: before?.lease?.resourceVersion === resourceVersion ? before.lease : standing,
     });
+    return arrives;
+  }
+
+  #isHeard(beat: Beat | undefined): boolean {
+    if (beat === undefined) return false;
+    const age = this.#clock.monotonicMilliseconds() - beat.atMonotonicMilliseconds;
+    return age < livingMilliseconds;
   }
 
   #beatOf(before: Beat | undefined, lease: Lease): Beat | undefined {
@@ -95,12 +106,8 @@ export class AgentBeats {
 
   /** Nodes whose agent was heard just now and whose store is one that is wanted, in order. */
   living(isWanted: (store: AgentStore) => boolean): readonly string[] {
-    const now = this.#clock.monotonicMilliseconds();
     return [...this.#nodes]
-      .filter(([, { beat, store }]) => {
-        const heard = beat !== undefined && now - beat.atMonotonicMilliseconds < livingMilliseconds;
-        return heard && isWanted(store);
-      })
+      .filter(([, { beat, store }]) => this.#isHeard(beat) && isWanted(store))
       .map(([nodeName]) => nodeName)
       .toSorted();
   }

@@ -109,7 +109,7 @@ const restoreKeys = ({ metadata }: Stored): readonly string[] => {
 };
 
 /** The heartbeat Leases of all agents, and what they have shown: one watch, however many nodes have orders in flight. */
-function heartbeatLeases(deps: CacheDeps, namespace: string) {
+function heartbeatLeases(deps: CacheDeps, namespace: string, arrived: () => void) {
   const beats = new AgentBeats(deps.clock);
   const leases = reflector(
     deps,
@@ -117,7 +117,9 @@ function heartbeatLeases(deps: CacheDeps, namespace: string) {
     {
       parse: parseLease,
       indexes: {},
-      onChange: (key, lease) => beats.seen(key.slice(key.indexOf('/') + 1), lease),
+      onChange: (key, lease) => {
+        if (beats.seen(key.slice(key.indexOf('/') + 1), lease)) arrived();
+      },
     },
   );
   return Object.assign(leases, { beats });
@@ -238,7 +240,7 @@ export function controllerCaches(deps: CacheDeps, wake: Wake, namespace = system
       },
     },
   );
-  const heartbeats = heartbeatLeases(deps, namespace);
+  const heartbeats = heartbeatLeases(deps, namespace, () => restores.wakeBy('waiting', 'node'));
   const { podRestores, restorePods, nodes } = restores;
   const own = { checkpoints, snapshotJobs, snapshots, contents, podRestores };
   return { ...own, jobs, pods, restorePods, nodes, heartbeats };

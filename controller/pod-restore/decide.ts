@@ -8,7 +8,7 @@ import type { ObservedPodRestore, PodRestoreAction, PodRestoreStep } from './obs
 
 type Rule = (observed: ObservedPodRestore) => Decision<PodRestoreAction>;
 
-/** Longest time between two looks at one that waits: a backstop for lost events, and for agents that begin to beat. */
+/** Longest time between two looks at one that waits: a backstop for lost events, and for agents that fall silent. */
 const backstopMilliseconds = 15_000;
 
 /** What the snapshot has to say; undefined where it is Ready. */

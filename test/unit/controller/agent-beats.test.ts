@@ -36,6 +36,16 @@ describe('the beats of agents, as the watch shows them', () => {
     expect(beats.beatOf('node-a')?.atMonotonicMilliseconds).toBe(first + 5_000);
   });
 
+  it('tell of an agent that begins to beat, for the first time or after a silence', async () => {
+    const { beats, clock } = scene();
+    const seen = (beat: number) => beats.seen(nameOf('node-a'), lease(beat));
+    expect([seen(1), seen(2)]).toEqual([true, false]);
+    await clock.advance(30_000);
+    expect([seen(2), seen(3), seen(4)]).toEqual([false, true, false]);
+    expect(beats.seen(nameOf('node-a'), undefined)).toBe(false);
+    expect(seen(5)).toBe(true);
+  });
+
   it('are none of a Lease that was let go or is gone', () => {
     const { beats } = scene();
     beats.seen(nameOf('node-a'), lease(1));
