@@ -1,5 +1,6 @@
 import { progressOf } from '../../core/api/conditions.ts';
 import type { Decision } from '../../core/decision.ts';
+import { attemptsOf } from './attempts.ts';
 import { give, nothing, recheckMilliseconds, succeed } from './deciding.ts';
 import type {
   ObservedPodRestore,
@@ -38,23 +39,33 @@ function course({ message, pod, progress, reason }: RestoredPod) {
   return { phase: 'Fetching', reason: 'WaitingForContainer', message } as const;
 }
 
+/** The pod has ended, and nobody has a last word to say about it. */
+const isSpent = (observed: ObservedPodRestore, pod: RestoredPod): boolean =>
+  pod.over && observed.sincePodOverMilliseconds >= lastWordMilliseconds;
+
+/** A pod that ended is an attempt, also where no agent came to it. */
+const attemptsWith = (pod: RestoredPod): number =>
+  Math.max(attemptsOf(pod), pod.attemptsBefore + 1);
+
+function endOf({ message, pod }: RestoredPod): string {
+  const said = message === '' ? '' : ` ${message}`;
+  return `Pod ${pod.metadata.name} ended (${pod.status.phase}) and was not restored.${said}`;
+}
+
 /** Why the pod will not be restored any more; undefined while it may. */
 function verdictOf(observed: ObservedPodRestore, pod: RestoredPod): Verdict | undefined {
   const { restore, snapshot } = observed;
   const { deadlineSeconds, maxAttempts, snapshotName } = restore.spec;
-  const { metadata, status } = pod.pod;
-  const { name } = metadata;
+  const { name } = pod.pod.metadata;
   if (pod.leaving) return podDeleted(name);
   if (pod.reason === 'RestoreIncompatible') {
     return { reason: 'RestoreIncompatible', message: pod.message };
   }
-  if (pod.reason === 'RestoreFailed' && (pod.progress?.attempts ?? 0) >= maxAttempts) {
+  if (pod.reason === 'RestoreFailed' && attemptsOf(pod) >= maxAttempts) {
     return { reason: 'RestoreFailed', message: pod.message };
   }
-  if (pod.over && observed.sincePodOverMilliseconds >= lastWordMilliseconds) {
-    const said = pod.message === '' ? '' : ` ${pod.message}`;
-    const message = `Pod ${name} ended (${status.phase}) and was not restored.${said}`;
-    return { reason: 'RestoreFailed', message };
+  if (isSpent(observed, pod) && attemptsWith(pod) >= maxAttempts) {
+    return { reason: 'RestoreFailed', message: endOf(pod) };
   }
   const untouched = pod.reason !== 'RestoreInProgress';
   if (untouched && (snapshot.state === 'missing' || snapshot.state === 'replaced')) {
@@ -83,7 +94,8 @@ function isSaid({ restore }: ObservedPodRestore, report: PodRestoreReport): bool
     status.phase === report.phase &&
     said?.reason === report.reason &&
     said.message === report.message &&
-    status.attempts === (report.pod.progress?.attempts ?? status.attempts)
+    status.attempts ===
+      (report.pod.progress === undefined ? status.attempts : attemptsOf(report.pod))
   );
 }
 
@@ -98,6 +110,13 @@ function goingOn(observed: ObservedPodRestore, pod: RestoredPod): Decided {
   };
 }
 
+/** Attempts are left, and this pod makes none of them: its UID goes off the record, then it is replaced. */
+function again(pod: RestoredPod): Decided {
+  const report = { to: 'Again', attempts: attemptsWith(pod), message: endOf(pod) } as const;
+  const event = { type: 'Warning', reason: 'RestoreFailed', note: endOf(pod) } as const;
+  return { actions: [{ do: 'report', report, event }], againAfterMilliseconds: 0 };
+}
+
 /** The pod is on record: it is restored, or there is a reason why not, or it goes on. */
 export function placed(observed: ObservedPodRestore): Decided {
   const { pod, podName } = observed;
@@ -105,5 +124,6 @@ export function placed(observed: ObservedPodRestore): Decided {
   if (pod.state !== 'ours') return give(podDeleted(podName));
   if (pod.object.restored) return succeed(pod.object);
   const verdict = verdictOf(observed, pod.object);
-  return verdict === undefined ? goingOn(observed, pod.object) : give(verdict);
+  if (verdict !== undefined) return give(verdict);
+  return isSpent(observed, pod.object) ? again(pod.object) : goingOn(observed, pod.object);
 }

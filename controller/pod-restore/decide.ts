@@ -72,9 +72,15 @@ function fresh(observed: ObservedPodRestore): Decision<PodRestoreAction> {
 /** Nothing is waited for beyond the deadline; what it was stands in the message. */
 function freshInTime(observed: ObservedPodRestore): Decision<PodRestoreAction> {
   const { leftMilliseconds, plan, pod, restore } = observed;
+  const found = pod.state === 'ours' && !pod.object.leaving ? pod.object : undefined;
+  // Of an attempt that is over; where it is ours and has ended unseen, it was none.
+  if (found?.over === true && !found.restored) {
+    const actions = [{ do: 'deletePod', pod: found.pod } as const];
+    return { actions, againAfterMilliseconds: recheckMilliseconds };
+  }
   // Found after a crash between its create and the record of it; from here on its own course counts.
-  if (pod.state === 'ours' && !pod.object.leaving) {
-    return pin(pod.object.pod, plan.state === 'made' ? plan.candidates : undefined);
+  if (found !== undefined) {
+    return pin(found.pod, plan.state === 'made' ? plan.candidates : undefined);
   }
   const decision = fresh(observed);
   const said = decision.actions.flatMap((one) =>

@@ -61,11 +61,13 @@ async function changeFinalizers(
 async function createPod(
   { kube }: PodRestoreTargets,
   { pod }: Of<'createPod'>,
+  { restore }: ObservedPodRestore,
   signal: AbortSignal,
 ): Found {
   try {
     const raw = await kube.create(kinds.pod, pod, { dryRun: false }, signal);
-    return { pod: { state: 'ours', object: viewPod(parsedOrRetry(parsePod(raw))) } };
+    const made = viewPod(parsedOrRetry(parsePod(raw)), restore.spec.maxAttempts);
+    return { pod: { state: 'ours', object: made } };
   } catch (error) {
     if (!isFailure(error, 'terminal')) throw error;
     const { message } = error;
@@ -140,7 +142,7 @@ export async function performPodRestoreAction(
       return undefined;
     }
     case 'createPod':
-      return createPod(targets, action, signal);
+      return createPod(targets, action, observed, signal);
     case 'deletePod':
       return deletePod(targets, action, signal);
     case 'report':

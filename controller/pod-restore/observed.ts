@@ -49,6 +49,8 @@ export type RestoredPod = {
   readonly reason: string;
   readonly message: string;
   readonly progress: RestoreProgress | undefined;
+  /** Attempts in pods before this one. */
+  readonly attemptsBefore: number;
   /** The pod runs nothing more, whatever came of it. */
   readonly over: boolean;
 };
@@ -89,6 +91,8 @@ export type PodRestoreReport =
       readonly phase: PodRestorePhase;
       readonly pod: RestoredPod;
     } & Progressing)
+  /** The pod has ended and another one is to be made; so many attempts are used up. */
+  | { readonly to: 'Again'; readonly attempts: number; readonly message: string }
   | ({ readonly to: 'Ending' } & Verdict)
   | ({ readonly to: 'StillEnding' } & Progressing)
   | { readonly to: 'Restored'; readonly pod: RestoredPod }

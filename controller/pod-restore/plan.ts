@@ -114,10 +114,11 @@ export function planPlaceholder(restore: PodRestore, snapshotUID: string, facts:
       tolerations: tolerationsOf(tolerations),
     },
   );
+  const left = Math.max(1, maxAttempts - (restore.status.attempts ?? 0));
   const placed = onlyOnNodes(pod, nodesExpression(judged));
   const marks = {
     [annotations.restoreFromUID]: snapshotUID,
-    [annotations.restoreMaximumAttempts]: String(maxAttempts),
+    [annotations.restoreMaximumAttempts]: String(left),
     [annotations.targetContainers]: capturedOf(content).join(','),
   };
   const metadata = {

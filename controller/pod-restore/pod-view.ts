@@ -34,10 +34,12 @@ export function isOurs(
   return pod.metadata.uid === status.podUID || (step.mayBeReplaced && isMarked);
 }
 
-/** What pod status says of a restore. */
-export function viewPod(pod: Pod): RestoredPod {
+/** What pod status says of a restore; `maxAttempts` is what the PodRestore allows in all. */
+export function viewPod(pod: Pod, maxAttempts: number): RestoredPod {
   const { metadata, status } = pod;
   const condition = status.conditions.find(({ type }) => type === restoredCondition);
+  // Each pod is told how many attempts are left for it.
+  const left = Number(metadata.annotations[annotations.restoreMaximumAttempts] ?? maxAttempts);
   const text = (value: unknown): string => (typeof value === 'string' ? value : '');
   return {
     pod,
@@ -47,6 +49,7 @@ export function viewPod(pod: Pod): RestoredPod {
     reason: text(condition?.reason),
     message: text(condition?.message),
     progress: restoreProgressOf(pod),
+    attemptsBefore: Number.isInteger(left) ? Math.max(0, maxAttempts - left) : 0,
     over: status.phase === 'Failed' || status.phase === 'Succeeded',
   };
 }

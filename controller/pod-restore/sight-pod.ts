@@ -20,10 +20,11 @@ export async function sightPod(
   const mayBeReplaced = step === 'Ending' || step === 'Deleting';
   const cached = step === 'Placed' ? restorePods.get(cacheKey(namespace, name)) : undefined;
   if (cached !== undefined && cached.metadata.uid === restore.status.podUID) {
-    return { state: 'ours', object: viewPod(cached) };
+    return { state: 'ours', object: viewPod(cached, restore.spec.maxAttempts) };
   }
   const pod = await read(kube, { kind: kinds.pod, namespace, name }, parsePod, signal);
   if (pod === undefined) return { state: 'missing' };
-  if (isOurs(restore, pod, { mayBeReplaced })) return { state: 'ours', object: viewPod(pod) };
+  if (isOurs(restore, pod, { mayBeReplaced }))
+    return { state: 'ours', object: viewPod(pod, restore.spec.maxAttempts) };
   return { state: 'foreign', name, leaving: pod.metadata.deletionTimestamp !== undefined };
 }

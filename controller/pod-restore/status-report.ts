@@ -2,6 +2,7 @@ import { type Conditions, withCondition } from '../../core/api/conditions.ts';
 import { annotations } from '../../core/api/names.ts';
 import type { PodRestore } from '../../core/api/pod-restore.ts';
 import type { RawObject } from '../../runtime/kube-port.ts';
+import { attemptsOf } from './attempts.ts';
 import type { PodRestoreReport, RestoredPod } from './observed.ts';
 import { podNameOf } from './pod-view.ts';
 
@@ -24,8 +25,10 @@ const pending: Wanted = ['Ready', 'False', 'Pending', 'Not restored yet.'];
 const open: Wanted = ['Restored', 'False', 'Pending', 'Not restored yet.'];
 
 /** What the agent of the pod's node measured. */
-const figuresOf = ({ pod, progress }: RestoredPod): RawObject => {
-  const { attempts, bytesFetched, restoreMilliseconds } = progress ?? {};
+const figuresOf = (one: RestoredPod): RawObject => {
+  const { pod, progress } = one;
+  const { bytesFetched, restoreMilliseconds } = progress ?? {};
+  const attempts = progress === undefined ? undefined : attemptsOf(one);
   const { nodeName } = pod.spec;
   return Object.fromEntries(
     Object.entries({ nodeName, attempts, bytesFetched, restoreMilliseconds }).filter(
@@ -92,6 +95,15 @@ const changes: Changes = {
     ...figuresOf(pod),
     conditions: conditionsOf(restore, [['Progressing', 'True', reason, message]], now),
   }),
+  Again: (restore, { attempts, message }, now) => {
+    const wanted: readonly Wanted[] = [
+      open,
+      pending,
+      ['Progressing', 'True', 'WaitingForPredecessor', message],
+    ];
+    const cleared = { phase: 'Pending', podUID: null, nodeName: null };
+    return { ...cleared, attempts, conditions: conditionsOf(restore, wanted, now) };
+  },
   Ending: (restore, { message, reason }, now) => {
     const next =
       restore.spec.onFailure === 'ColdStart'

@@ -117,6 +117,21 @@ describe('a PodRestore', () => {
     expect(await pod('hopeless')).toBeUndefined();
   });
 
+  it('makes the pod anew for another attempt where it has ended, and counts on', async () => {
+    await create('once-more', { maxAttempts: 2 });
+    const first = await placed('once-more');
+    const said = { reason: 'RestoreFailed', message: 'CRIU says no', attempts: 1 };
+    await agentSays(world.kube, 'default', 'once-more', said);
+    await world.status(kinds.pod, 'once-more', { phase: 'Failed' });
+    await world.until('another pod', async () => {
+      const uid = (await read('once-more'))?.status.podUID;
+      return uid === undefined || uid === first ? undefined : uid;
+    });
+    await agentSays(world.kube, 'default', 'once-more', { reason: 'RestoreSucceeded' });
+    await holds('once-more', 'Restored');
+    expect((await read('once-more'))?.status.attempts).toBe(2);
+  });
+
   it('starts cold where that is asked for: a fresh pod of the same name, which says so', async () => {
     await create('cold', { maxAttempts: 1, onFailure: 'ColdStart' });
     const placeholder = await placed('cold');

@@ -17,6 +17,8 @@ type Life = {
   /** What the agent says of the first pod. */
   readonly said: string | undefined;
   readonly deleted: boolean;
+  /** The first pod ends with it. */
+  readonly ends?: true;
 };
 
 async function live(
@@ -32,6 +34,7 @@ async function live(
   const placeholder = restorePod(world);
   if (life.said !== undefined && placeholder !== undefined && !isCold(placeholder)) {
     await agentSays(world, { reason: life.said, attempts: 1 });
+    if (life.ends) await world.status(kinds.pod, 'default', 'again', { phase: 'Failed' });
   }
   await survive(() => world.pass(20));
   if (life.deleted) await world.remove(kinds.podRestore, 'default', 'again');
@@ -81,6 +84,11 @@ describe('a controller that dies at any write of a PodRestore', () => {
       'that fails',
       { spec: {}, said: 'RestoreFailed', deleted: false },
       { restores: ['Failed'], pods: [] },
+    ],
+    [
+      'that is tried again in another pod',
+      { spec: { maxAttempts: 2 }, said: 'RestoreFailed', deleted: false, ends: true },
+      { restores: ['Scheduling'], pods: [false] },
     ],
     [
       'that starts cold',

@@ -51,8 +51,11 @@ describe('the rules for a PodRestore', () => {
     });
   });
 
-  it('delete a pod only once a verdict is on record, or the PodRestore is deleted', () => {
-    always((one) => !does(one, 'deletePod') || one.step === 'Ending' || one.step === 'Deleting');
+  it('delete a pod only once a verdict is on record, the PodRestore is deleted, or the pod has ended', () => {
+    always((one) => {
+      if (!does(one, 'deletePod') || one.step === 'Ending' || one.step === 'Deleting') return true;
+      return one.step === 'New' && one.pod.state === 'ours' && one.pod.object.over;
+    });
   });
 
   it('say that a pod was started cold only where that was asked for, and the pod says it too', () => {

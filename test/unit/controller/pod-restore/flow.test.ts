@@ -189,6 +189,36 @@ describe('a PodRestore', () => {
     expect(restorePod(world)).toBeUndefined();
   });
 
+  it('makes the pod anew where its containers are not restarted, and counts on', async () => {
+    const world = await restoring({ maxAttempts: 2 });
+    const first = uidOf(restorePod(world));
+    const fail = async () => {
+      await agentSays(world, { reason: 'RestoreFailed', message: 'CRIU says no', attempts: 1 });
+      await world.status(kinds.pod, 'default', 'again', { phase: 'Failed' });
+      await world.pass(20);
+    };
+    await fail();
+    const second = restorePod(world);
+    expect([uidOf(second) === first, uidOf(second)]).toEqual([
+      false,
+      world.podRestore('again')?.status.podUID,
+    ]);
+    expect(world.podRestore('again')?.status.attempts).toBe(1);
+    expect(recordAt(recordAt(second ?? {}, 'metadata'), 'annotations')).toMatchObject({
+      [annotations.restoreMaximumAttempts]: '1',
+    });
+    await fail();
+    expect(inShort(world).Failed).toBe('True/RestoreFailed');
+    expect(livePods(world)).toEqual([]);
+  });
+
+  it('counts a pod that was evicted before any agent came to it', async () => {
+    const world = await restoring({ maxAttempts: 1 });
+    await world.status(kinds.pod, 'default', 'again', { phase: 'Failed' });
+    await world.pass(20);
+    expect(messageOf(world, 'Failed')).toBe('Pod again ended (Failed) and was not restored.');
+  });
+
   it('that no node can take for good fails with the words of the agent', async () => {
     const world = await restoring();
     await agentSays(world, { reason: 'RestoreIncompatible', message: 'mount /data is missing' });

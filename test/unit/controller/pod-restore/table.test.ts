@@ -85,9 +85,20 @@ it.each<readonly [string, string, Partial<ObservedPodRestore>]>([
   ],
   ['Placed: ended a moment ago', '', ours({ over: true })],
   [
-    'Placed: ended',
-    'Ending RestoreFailed',
+    'Placed: ended, attempts left',
+    'Again',
     { ...ours({ over: true }), sincePodOverMilliseconds: 9_000 },
+  ],
+  [
+    'Placed: ended, the last attempt',
+    'Ending RestoreFailed',
+    { ...ours({ over: true, attemptsBefore: 1 }), sincePodOverMilliseconds: 9_000 },
+  ],
+  ['New: its pod has ended', 'deletePod', { pod: viewed({ over: true }) }],
+  [
+    'New: its pod was restored and has ended',
+    'Placed',
+    { pod: viewed({ over: true, restored: true }) },
   ],
   [
     'Placed: snapshot gone',

@@ -27,7 +27,7 @@ export const viewed = (change: Partial<RestoredPod> = {}) => ({
   object: {
     pod,
     ...{ leaving: false, cold: false, restored: false, over: false },
-    ...{ reason: '', message: '', progress: undefined },
+    ...{ reason: '', message: '', progress: undefined, attemptsBefore: 0 },
     ...change,
   },
 });
@@ -92,6 +92,7 @@ export const observed: fc.Arbitrary<ObservedPodRestore> = fc.record({
     viewed({ cold: true }),
     viewed({ restored: true }),
     viewed({ over: true }),
+    viewed({ over: true, attemptsBefore: 1 }),
     viewed({ reason: 'RestoreInProgress', progress: { attempts: 2 } }),
     viewed({ reason: 'RestoreFailed', progress: { attempts: 1 } }),
     viewed({ reason: 'RestoreFailed', progress: { attempts: 2 } }),

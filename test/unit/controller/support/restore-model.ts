@@ -23,6 +23,7 @@ export const steps = [
   'agentSucceedsInTheMiddle',
   'agentSucceedsInTheMiddle',
   'podDeleted',
+  'podEnds',
   'snapshotDeleted',
   'restoreDeleted',
   'timePasses',
@@ -53,7 +54,7 @@ export class RestoreModel {
 
   static async make(onFailure: 'Fail' | 'ColdStart'): Promise<RestoreModel> {
     const world = await worldWithSnapshot();
-    const spec = { onFailure, maxAttempts: 1, deadlineSeconds: 120 };
+    const spec = { onFailure, maxAttempts: 2, deadlineSeconds: 120 };
     await world.create(kinds.podRestore, podRestoreManifest('again', spec));
     const controller = new ControllerProcess(world.kube, world.clock, () => {});
     await controller.start();
@@ -114,6 +115,9 @@ export class RestoreModel {
         this.#takenByUsers.add(uid);
         return this.#world.remove(kinds.pod, 'default', 'again');
       }
+      case 'podEnds':
+        if (this.#pod() === undefined) return;
+        return this.#world.status(kinds.pod, 'default', 'again', { phase: 'Failed' });
       case 'snapshotDeleted':
         if (kube.peek({ ...restoreKey, kind: kinds.podSnapshot, name: 'counter' }) === undefined) {
           return;
