@@ -1,5 +1,5 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { encodeFields, type Field, parseFields } from './protobuf.ts';
+import { encodeFields, type Field, parseFields } from '../../criu-images/protobuf.ts';
 
 /** First two words of the image that lists open files: CRIU's common magic number and this image's own. */
 const magic = Buffer.from('1943565438313056', 'hex');

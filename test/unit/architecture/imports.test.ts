@@ -11,7 +11,15 @@ const parts = {
 } as const satisfies Record<string, readonly string[]>;
 
 /** Folders of the agent that the command line uses as a library: reading and keeping artifacts needs no agent (ADR 8). */
-const lentToCli: readonly string[] = ['agent/artifact', 'agent/store', 'agent/store/dir'];
+const lentToCli: readonly string[] = [
+  'agent/artifact',
+  'agent/criu-images',
+  'agent/store',
+  'agent/store/dir',
+];
+
+/** Folders of the agent that read formats and know no backend: backends may use them. */
+const formats: readonly string[] = ['agent/criu-images', 'agent/proc'];
 
 /** Packages that have one door. */
 const doors: Readonly<Record<string, string>> = {
@@ -117,14 +125,14 @@ describe('imports', () => {
     ).toEqual([]);
   });
 
-  it('of backends and stores reach core, proc, the ports and their own folder, never each other', () => {
+  it('of backends and stores reach core, proc, CRIU images, the ports and their own folder, never each other', () => {
     expect(
       broken(
         (path) => /^agent\/(capture|store)\//.test(path),
         (one, source) =>
           one.relative &&
           partOf(one.target) !== 'core' &&
-          folderOf(one.target) !== 'agent/proc' &&
+          !formats.includes(folderOf(one.target)) &&
           !ports.includes(one.target) &&
           !ownFolders(source.path).includes(folderOf(one.target)) &&
           !isBelowOwnAdapter(source.path, one.target),

@@ -1,4 +1,4 @@
-import { varint } from '../protobuf.ts';
+import { varint } from '../../../criu-images/protobuf.ts';
 import type { HeaderForm, Run, Target } from './protocol.ts';
 
 /** First two words of the image that lists the pages of a process or of shared memory: CRIU's common magic number and this image's own. */

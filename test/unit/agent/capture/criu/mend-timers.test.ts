@@ -4,7 +4,7 @@ import {
   encodeFields,
   type Field,
   parseFields,
-} from '../../../../../agent/capture/criu/protobuf.ts';
+} from '../../../../../agent/criu-images/protobuf.ts';
 
 const magic = Buffer.from('1943565438313056', 'hex');
 

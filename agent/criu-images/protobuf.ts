@@ -14,20 +14,40 @@ export function varint(value: bigint): readonly number[] {
   return [...bytes, Number(left)];
 }
 
+function varintAt(
+  bytes: Buffer,
+  start: number,
+): { readonly value: bigint; readonly end: number } | undefined {
+  let value = 0n;
+  for (let index = 0; index < 10; index += 1) {
+    const byte = bytes[start + index];
+    if (byte === undefined) return undefined;
+    value |= BigInt(byte & 0x7f) << BigInt(7 * index);
+    if (byte < 0x80) return { value, end: start + index + 1 };
+  }
+  return undefined;
+}
+
+/** The numbers of a packed list; undefined where it is malformed. */
+export function parsePacked(bytes: Buffer): readonly bigint[] | undefined {
+  const values: bigint[] = [];
+  for (let at = 0; at < bytes.byteLength; ) {
+    const read = varintAt(bytes, at);
+    if (read === undefined) return undefined;
+    values.push(read.value);
+    at = read.end;
+  }
+  return values;
+}
+
 /** The fields of a message in their order; undefined where it is malformed or has others than numbers and lengths, which CRIU's rarely do. */
 export function parseFields(message: Buffer): readonly Field[] | undefined {
   const fields: Field[] = [];
   let at = 0;
   const number = (): bigint | undefined => {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = message[at];
-      if (byte === undefined) return undefined;
-      at += 1;
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
-    }
-    return undefined;
+    const read = varintAt(message, at);
+    at = read?.end ?? at;
+    return read?.value;
   };
   while (at < message.byteLength) {
     const key = number();
