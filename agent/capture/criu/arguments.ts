@@ -73,6 +73,8 @@ export function dumpOptions(
     '--evasive-devices',
     '--ghost-limit',
     ghostLimit,
+    // Writes down what the CPU can do, for a restore to compare.
+    '--cpu-cap=ins',
   ];
 }
 

@@ -47,7 +47,7 @@ test('the command line of a dump', () => {
       '--action-script /staging/hold --leave-running --external mnt[/dev]:/dev --external mnt[/dev/shm]:/dev/shm ' +
       '--external mnt[/proc/sys]:/proc/sys --external mnt[/data dir]:/data dir --external net[4026532]:extNetNs ' +
       '--network-lock skip --tcp-close --manage-cgroups=ignore --skip-in-flight --file-locks --ext-unix-sk --link-remap --force-irmap ' +
-      '--evasive-devices --ghost-limit 64M',
+      '--evasive-devices --ghost-limit 64M --cpu-cap=ins',
   );
 });
 
