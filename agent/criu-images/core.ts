@@ -7,6 +7,7 @@ export type CapabilitySets = {
   readonly permitted: bigint;
   readonly effective: bigint;
   readonly bounding: bigint;
+  readonly ambient: bigint;
 };
 
 /** What a thread may do (creds_entry). */
@@ -23,6 +24,8 @@ export type Credentials = {
   readonly secureBits: number;
   readonly groups: readonly number[];
   readonly securityProfile: string | undefined;
+  /** No program that it executes gains rights (PR_SET_NO_NEW_PRIVS). */
+  readonly noNewPrivileges: boolean;
 };
 
 /** compel/include/uapi/task-state.h. */
@@ -48,6 +51,10 @@ export type Core = {
   readonly threadName: string | undefined;
   /** Which fdinfo-*.img lists its descriptors, where ids-*.img does not say. */
   readonly filesID: number | undefined;
+  /** 0 off, 1 strict, 2 with a filter. */
+  readonly seccompMode: number;
+  /** As sched_setscheduler() has it: 0 is the ordinary one. */
+  readonly schedulingPolicy: number;
 };
 
 /** core-<tid>.img (core_entry). */
@@ -68,6 +75,9 @@ export function parseCore(name: string, image: Buffer): Core {
     credentials: credentials === undefined ? undefined : credentialsOf(name, credentials),
     threadName: thread?.text(13),
     filesID: core.message(4)?.required(2),
+    // Before CRIU 3.4 it was the process's.
+    seccompMode: thread?.word(11) ?? task?.word(11) ?? 0,
+    schedulingPolicy: thread?.word(4) ?? 0,
   };
 }
 
@@ -80,23 +90,25 @@ function stateOf(name: string, task: Message): TaskState {
 
 function credentialsOf(name: string, entry: Message): Credentials {
   return {
-    uid: entry.required(1),
-    gid: entry.required(2),
-    effectiveUID: entry.required(3),
-    effectiveGID: entry.required(4),
-    savedUID: entry.required(5),
-    savedGID: entry.required(6),
-    fileSystemUID: entry.required(7),
-    fileSystemGID: entry.required(8),
+    uid: entry.requiredWord(1),
+    gid: entry.requiredWord(2),
+    effectiveUID: entry.requiredWord(3),
+    effectiveGID: entry.requiredWord(4),
+    savedUID: entry.requiredWord(5),
+    savedGID: entry.requiredWord(6),
+    fileSystemUID: entry.requiredWord(7),
+    fileSystemGID: entry.requiredWord(8),
     capabilities: {
       inheritable: capabilitySet(name, entry.numbers(9)),
       permitted: capabilitySet(name, entry.numbers(10)),
       effective: capabilitySet(name, entry.numbers(11)),
       bounding: capabilitySet(name, entry.numbers(12)),
+      ambient: capabilitySet(name, entry.numbers(19)),
     },
-    secureBits: entry.required(13),
+    secureBits: entry.requiredWord(13),
     groups: entry.numbers(14),
     securityProfile: entry.text(15),
+    noNewPrivileges: (entry.word(18) ?? 0) !== 0,
   };
 }
 

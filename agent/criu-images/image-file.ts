@@ -13,6 +13,8 @@ const magics = {
   fdinfo: 0x5621_3732,
   fs: 0x5140_3912,
   remapFpath: 0x5913_3954,
+  mountpoints: 0x5556_3928,
+  netns: 0x5593_3752,
 } as const;
 export type ImageKind = keyof typeof magics;
 

@@ -20,9 +20,9 @@ export class Message {
     this.#where = where;
   }
 
-  /** 64 bits as they stand; the last wins, as protobuf has it. */
+  /** 64 bits as they stand. */
   bits(field: number): bigint | undefined {
-    const found = this.#fields.findLast((each) => each.field === field);
+    const found = this.#only(field);
     if (found === undefined) return undefined;
     if (!('value' in found)) throw this.#odd(field, 'no number');
     return BigInt.asUintN(64, found.value);
@@ -36,6 +36,19 @@ export class Message {
 
   required(field: number): number {
     const value = this.number(field);
+    if (value === undefined) throw this.#odd(field, 'missing');
+    return value;
+  }
+
+  /** A number that CRIU reads as 32 bits: of a longer one it takes the low half, and would see another number than this reader. */
+  word(field: number): number | undefined {
+    const value = this.number(field);
+    if (value !== undefined && value >= 2 ** 32) throw this.#odd(field, 'out of range');
+    return value;
+  }
+
+  requiredWord(field: number): number {
+    const value = this.word(field);
     if (value === undefined) throw this.#odd(field, 'missing');
     return value;
   }
@@ -57,7 +70,7 @@ export class Message {
   }
 
   bytes(field: number): Buffer | undefined {
-    const found = this.#fields.findLast((each) => each.field === field);
+    const found = this.#only(field);
     if (found === undefined) return undefined;
     if (!('bytes' in found)) throw this.#odd(field, 'no text');
     return found.bytes;
@@ -78,6 +91,13 @@ export class Message {
       if ('bytes' in each) return [new Message(each.bytes, this.#where)];
       throw this.#odd(field, 'no message');
     });
+  }
+
+  /** CRIU writes none twice, and protobuf-c would merge two messages: what is checked must be what CRIU reads. */
+  #only(field: number): Field | undefined {
+    const found = this.#fields.filter((each) => each.field === field);
+    if (found.length > 1) throw this.#odd(field, 'there twice');
+    return found[0];
   }
 
   #exact(field: number, value: bigint): number {
