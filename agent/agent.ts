@@ -29,6 +29,7 @@ import { orderMetrics, publishedBytes, watchOrders } from './order/order-metrics
 import { type Orders, startOrders } from './order/orders.ts';
 import { recover } from './order/recovery.ts';
 import { restoreParts } from './restore/compose.ts';
+import { restoreMetrics } from './restore/restore-metrics.ts';
 import { startRestores } from './restore/restores.ts';
 import { storeName } from './store/dir/dir-store.ts';
 import { storeIdentity } from './store/dir/store-identity.ts';
@@ -101,6 +102,7 @@ export async function runAgent(
     const restores = startRestores(
       await restoreParts(config, store, {
         ...{ kube, log, pod: caches.orders.pod, announce: events.record },
+        metrics: restoreMetrics(metrics.registry),
       }),
       {
         random: Math.random,

@@ -1,5 +1,6 @@
 import { isTrue } from '../core/api/conditions.ts';
 import { kinds } from '../core/api/kinds.ts';
+import { dnsSubdomain } from '../core/api/metadata.ts';
 import { parsePodSnapshot } from '../core/api/pod-snapshot.ts';
 import {
   type PodSnapshotContent,
@@ -25,6 +26,10 @@ export async function findSnapshot(
   signal: AbortSignal,
 ): Promise<FoundSnapshot> {
   const shown = `PodSnapshot ${name}`;
+  if (!dnsSubdomain.safeParse(name).success) {
+    const message = `${JSON.stringify(name)} is no name of a PodSnapshot; one of namespace ${namespace} is asked for`;
+    return unusable(message);
+  }
   const raw = await absentIfGone(kube.get({ kind: kinds.podSnapshot, namespace, name }, signal));
   if (raw === undefined) return unusable(`${shown} does not exist in namespace ${namespace}`);
   const snapshot = parsePodSnapshot(raw);

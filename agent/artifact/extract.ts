@@ -22,13 +22,14 @@ import { checkSize, readArtifact, readBlob } from './read.ts';
 
 /**
  * Rebuilds what a dump left, in a directory that must not exist yet (its parent must): `containers/<name>/images/` as CRIU reads them,
- * `containers/<name>/rootfs.tar` and `volumes/<name>.tar` as OCI layer tars. Everything is verified on the way, and the directory appears only once it is whole. Errors as readArtifact's.
+ * `containers/<name>/rootfs.tar` and `volumes/<name>.tar` as OCI layer tars. Everything is verified on the way, and the directory appears only once it is whole. `onBytes` hears of every piece written. Errors as readArtifact's.
  */
 export async function extractArtifact(
   store: SnapshotStore,
   key: ReferenceKey,
   directory: string,
   signal: AbortSignal,
+  onBytes: (bytes: number) => void = () => undefined,
 ): Promise<ArtifactConfig> {
   const { config } = await readArtifact(store, key, signal);
   const partial = join(dirname(directory), `.${basename(directory)}.${randomUUID()}`);
@@ -38,11 +39,12 @@ export async function extractArtifact(
     for (const container of config.containers) {
       const target = join(partial, 'containers', container.name);
       await mkdir(target, { mode: 0o700 });
-      await extractContainer(store, container, target, signal);
+      await extractContainer(store, container, target, signal, onBytes);
     }
     await mkdir(join(partial, 'volumes'), { mode: 0o700 });
     for (const volume of volumesOf(config.containers).values()) {
-      await extractTar(store, volume, join(partial, 'volumes', `${volume.name}.tar`), signal);
+      const path = join(partial, 'volumes', `${volume.name}.tar`);
+      await extractTar(store, volume, path, signal, onBytes);
     }
     await rename(partial, directory);
   } catch (error) {
@@ -58,16 +60,17 @@ async function extractContainer(
   container: ArtifactContainer,
   directory: string,
   signal: AbortSignal,
+  onBytes: (bytes: number) => void,
 ): Promise<void> {
   const images = join(directory, 'images');
   await mkdir(images, { mode: 0o700 });
   for (const file of container.memory) {
-    await extractMemory(store, file, join(images, file.file), signal);
+    await extractMemory(store, file, join(images, file.file), signal, onBytes);
   }
   await readTarBlob(store, container.criu, signal, (tar) =>
     unpackCriuTar(tar, (name) => newFile(join(images, name))),
   );
-  await extractTar(store, container.rootfs, join(directory, 'rootfs.tar'), signal);
+  await extractTar(store, container.rootfs, join(directory, 'rootfs.tar'), signal, onBytes);
 }
 
 const extractTar = (
@@ -75,10 +78,14 @@ const extractTar = (
   blob: TarBlob,
   path: string,
   signal: AbortSignal,
+  onBytes: (bytes: number) => void,
 ): Promise<void> =>
   readTarBlob(store, blob, signal, async (tar) => {
     await using file = await newFile(path);
-    for await (const piece of tar) await file.writeFile(piece);
+    for await (const piece of tar) {
+      await file.writeFile(piece);
+      onBytes(piece.byteLength);
+    }
   });
 
 const newFile = (path: string): Promise<FileHandle> => open(path, 'wx', 0o600);
@@ -89,11 +96,12 @@ async function extractMemory(
   memory: MemoryFile,
   path: string,
   signal: AbortSignal,
+  onBytes: (bytes: number) => void,
 ): Promise<void> {
   await using file = await newFile(path);
   await file.truncate(memory.sizeBytes);
   await inParallel(4, memory.chunks.entries(), signal, async ([index, chunk], _, stop) => {
-    if (chunk.encoding === 'zero') return;
+    if (chunk.encoding === 'zero') return onBytes(chunk.sizeBytes);
     const stored = await readBlob(store, chunk.digest, chunk.storedBytes, stop);
     const raw = await decodeChunk(chunk, chunk.digest, stored);
     let written = 0;
@@ -101,6 +109,7 @@ async function extractMemory(
       const at = index * memory.chunkBytes + written;
       written += (await file.write(raw, written, raw.byteLength - written, at)).bytesWritten;
     }
+    onBytes(raw.byteLength);
   });
 }
 

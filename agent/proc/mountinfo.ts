@@ -64,3 +64,16 @@ export function visibleMounts(mounts: readonly Mount[]): readonly Mount[] {
   }
   return [...byPoint.values()];
 }
+
+/** Where a mount is read-only; of two at one place the later one counts. */
+export function readOnlyPoints(text: string): ReadonlySet<string> {
+  const points = new Set<string>();
+  for (const line of text.split('\n')) {
+    const [, , , , mountPoint, options] = line.split(' ');
+    if (mountPoint === undefined || options === undefined) continue;
+    const point = withoutEscapes(mountPoint);
+    if (options.split(',').includes('ro')) points.add(point);
+    else points.delete(point);
+  }
+  return points;
+}

@@ -60,3 +60,39 @@ export function parseStatus(text: string): ProcessStatus {
     swapBytes: first('VmSwap') * 1024,
   };
 }
+
+/** What a process may do, by /proc/PID/status. */
+export type ProcessRights = {
+  /** Real, effective, saved, of file systems. */
+  readonly uids: readonly number[];
+  readonly gids: readonly number[];
+  readonly groups: readonly number[];
+  readonly permitted: bigint;
+  readonly bounding: bigint;
+  readonly noNewPrivileges: boolean;
+  readonly seccompMode: number;
+};
+
+/** The same, parsed; undefined where a line is missing, because rights that are not known must not be guessed. */
+export function parseRights(text: string): ProcessRights | undefined {
+  const field = (key: string): string | undefined =>
+    new RegExp(`^${key}:[ \\t]*(.*)$`, 'm').exec(text)?.[1]?.trim();
+  const numbers = (key: string): readonly number[] =>
+    (field(key) ?? '').split(/\s+/).filter(Boolean).map(Number);
+  const permitted = field('CapPrm');
+  const bounding = field('CapBnd');
+  const noNewPrivileges = field('NoNewPrivs');
+  const uids = numbers('Uid');
+  const gids = numbers('Gid');
+  if (permitted === undefined || bounding === undefined || noNewPrivileges === undefined) return;
+  if (uids.length !== 4 || gids.length !== 4) return;
+  return {
+    ...{ uids, gids },
+    groups: numbers('Groups'),
+    permitted: BigInt(`0x${permitted}`),
+    bounding: BigInt(`0x${bounding}`),
+    noNewPrivileges: noNewPrivileges === '1',
+    // Absent in a kernel without it.
+    seccompMode: Number(field('Seccomp') ?? 0),
+  };
+}

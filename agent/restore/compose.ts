@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { systemClock } from '../../core/clock.ts';
 import type { AgentConfig } from '../config.ts';
+import { nodeFactsOf } from '../order/source-facts.ts';
 import type { SnapshotStore } from '../store/store.ts';
 import { directoryCache } from './artifact-cache.ts';
 import { criuRestore } from './criu/backend.ts';
@@ -17,11 +18,11 @@ const cacheLimitBytes = 16 * 2 ** 30;
 export async function restoreParts(
   config: AgentConfig,
   store: SnapshotStore,
-  shared: Pick<RestoreDeps, 'kube' | 'log' | 'pod' | 'announce'>,
+  shared: Pick<RestoreDeps, 'kube' | 'log' | 'pod' | 'announce' | 'metrics'>,
 ): Promise<RestoreDeps> {
   const { hostRoot, kubeletDirectory, cgroupRoot } = config;
   const directory = join(config.stateDirectory, 'restore');
-  const cache = directoryCache(join(directory, 'cache'), store, cacheLimitBytes);
+  const cache = directoryCache(join(directory, 'cache'), store, cacheLimitBytes, shared.metrics);
   await cache.clear();
   return {
     ...shared,
@@ -29,7 +30,8 @@ export async function restoreParts(
     cache,
     marks: kubeletMarks({ hostRoot, kubeletDirectory }),
     backend: criuRestore({
-      ...{ procRoot, cgroupRoot, clock: systemClock },
+      ...{ procRoot, cgroupRoot, clock: systemClock, criuPath: config.criuPath },
+      node: nodeFactsOf(config.nodeName),
       enterPath: join(config.restoreToolsDirectory, 'enter'),
       bundleDirectory: join(config.restoreToolsDirectory, 'bundle'),
     }),

@@ -6,7 +6,9 @@ import type { ArtifactConfig } from '../artifact/config.ts';
 import type { Announce } from '../order/deps.ts';
 import type { ProcessIdentity } from '../proc/identity.ts';
 import type { ReferenceKey } from '../store/store.ts';
+import type { CacheObserver } from './artifact-cache.ts';
 import type { RestoreBackend } from './backend.ts';
+import type { GateName } from './gates/gates.ts';
 import type { PlaceholderMarks } from './marks.ts';
 
 /** An artifact on this node, whole and verified. Given back when nobody restores from it any more. */
@@ -19,9 +21,27 @@ export type CachedArtifact = {
 
 /** Artifacts of the store as files of this node, shared by all restores from one. Errors as the store's. */
 export interface ArtifactCache {
-  /** `digest` is what the snapshot says: another artifact under its key is ArtifactCorrupt. */
-  fetch(key: ReferenceKey, digest: string, signal: AbortSignal): Promise<CachedArtifact>;
+  /** `digest` is what the snapshot says: another artifact under its key is ArtifactCorrupt. `onBytes` hears of what is there of a fetch under way. */
+  fetch(
+    key: ReferenceKey,
+    digest: string,
+    signal: AbortSignal,
+    onBytes: (bytesSoFar: number) => void,
+  ): Promise<CachedArtifact>;
+  /** What the artifact says about itself, verified like the rest; without its layers. */
+  describe(key: ReferenceKey, digest: string, signal: AbortSignal): Promise<ArtifactConfig>;
 }
+
+/** Figures of restores. */
+export type RestoreMetrics = {
+  /** An attempt, by the reason of its end. */
+  readonly ended: (outcome: RestoreOutcome) => void;
+  readonly took: (step: RestoreStep, milliseconds: number) => void;
+  readonly refused: (gate: GateName) => void;
+} & CacheObserver;
+export type RestoreOutcome = 'RestoreSucceeded' | 'RestoreFailed' | 'RestoreIncompatible';
+/** `fetch`: the artifact to this node. `apply`: files into the placeholder. `restore`: CRIU. */
+export type RestoreStep = 'fetch' | 'apply' | 'restore';
 
 /** Everything the restore machine uses; built in the agent's composition only. */
 export type RestoreDeps = {
@@ -43,6 +63,7 @@ export type RestoreDeps = {
   readonly marks: PlaceholderMarks;
   readonly cache: ArtifactCache;
   readonly backend: RestoreBackend;
+  readonly metrics: RestoreMetrics;
   readonly clock: Clock;
   readonly log: Log;
   readonly announce: Announce;

@@ -97,6 +97,7 @@ async function report(
   const { deps } = scene.state;
   const { namespace = '', name, uid } = podOf(scene).metadata;
   const now = timestamp(deps.clock.wallMilliseconds());
+  let told: unknown;
   await mutateStatus(
     deps.kube,
     { kind: kinds.pod, namespace, name },
@@ -109,6 +110,7 @@ async function report(
         ({ type }) => type !== restoredCondition && type !== restoreProgressCondition,
       );
       const before = parsed.value.status.conditions.find(({ type }) => type === restoredCondition);
+      told = before?.reason;
       const lastTransitionTime =
         before?.status === status ? (before.lastTransitionTime ?? now) : now;
       const ours = { type: restoredCondition, status, reason, message, lastTransitionTime };
@@ -118,6 +120,8 @@ async function report(
     { attempts: conflictAttempts },
     scene.signal,
   );
+  // How far it is by now is for the condition alone.
+  if (reason === 'RestoreInProgress' && told === reason) return;
   deps.announce({
     regarding: { apiVersion: 'v1', kind: 'Pod', namespace, name, uid },
     type: reason === 'RestoreFailed' || reason === 'RestoreIncompatible' ? 'Warning' : 'Normal',

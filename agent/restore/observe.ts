@@ -95,7 +95,8 @@ const isOver = (pod: Pod): boolean =>
 
 /** The annotation may name them before the snapshot is there to be asked. */
 function containersOf(pod: Pod, snapshot: SnapshotView): readonly string[] {
-  if (snapshot.state === 'ready') return snapshot.containers;
+  // The content of an artifact from elsewhere names none; whether the artifact holds them shows when it is read.
+  if (snapshot.state === 'ready' && snapshot.containers.length > 0) return snapshot.containers;
   const named = pod.metadata.annotations[annotations.targetContainers];
   return named?.split(',').map((name) => name.trim()) ?? [pod.spec.containers[0]?.name ?? ''];
 }

@@ -7,8 +7,11 @@ import { errorText, Failure, isFailure } from '../../core/failure.ts';
 import { formatBytes, formatMilliseconds } from '../../core/units.ts';
 import type { ArtifactConfig } from '../artifact/config.ts';
 import type { ProcessIdentity } from '../proc/identity.ts';
+import type { ReferenceKey } from '../store/store.ts';
 import type { RestoreTarget } from './backend.ts';
+import { planConnections } from './connections.ts';
 import type { CachedArtifact, RestoreDeps } from './deps.ts';
+import { fetchProgress } from './fetch-progress.ts';
 import type { RestoreWorkView } from './observed.ts';
 
 /** What a worker is given: placeholder containers of one pod and the snapshot for them. */
@@ -23,6 +26,13 @@ export type RestoreOrder = {
 
 /** A restore that takes longer says that it is under way. */
 const lastingMilliseconds = 3000;
+/** Why nothing is tried, as long as nothing in the pod was touched. */
+const refusals: ReadonlySet<string> = new Set([
+  ...['RestoreIncompatible', 'ArtifactCorrupt', 'ArtifactLost'],
+]);
+/** Conditions take more; people do not. */
+const longestMessage = 4096;
+
 /** A restored root may still be on its way from CRIU's launcher to the init. */
 const adoptionMilliseconds = 2000;
 const adoptionPauseMilliseconds = 20;
@@ -35,6 +45,8 @@ export class RestoreWork {
   readonly #changed: () => void;
   readonly finished: Promise<void>;
   #view: RestoreWorkView = { state: 'running' };
+  /** From here on the placeholders may be half of something. */
+  #begun = false;
 
   constructor(deps: RestoreDeps, order: RestoreOrder, changed: () => void) {
     this.#deps = deps;
@@ -68,47 +80,88 @@ export class RestoreWork {
       const { namespace } = content.spec.snapshotRef;
       const key = { namespace, contentUID: content.metadata.uid };
       const digest = content.status.artifact?.digest ?? '';
-      artifact = await this.#deps.cache.fetch(key, digest, this.#stop.signal);
+      // What is refused by what the artifact says about itself is refused before a gigabyte is fetched for it.
+      const config = await this.#deps.cache.describe(key, digest, this.#stop.signal);
+      await this.#gate(config, undefined);
+      artifact = await this.#fetch(key, digest, config);
       this.#view = { state: 'restored', ...(await this.#restore(artifact)) };
+      this.#deps.metrics.ended('RestoreSucceeded');
     } catch (error) {
-      const incompatible = isFailure(error, 'terminal') && error.reason === 'RestoreIncompatible';
-      const reason = incompatible ? 'RestoreIncompatible' : 'RestoreFailed';
+      const refused = !this.#begun && isFailure(error, 'terminal', 'gone');
+      const reason =
+        refused && refusals.has(error.reason) ? 'RestoreIncompatible' : 'RestoreFailed';
       this.#view = { state: 'failed', reason, message: errorText(error) };
+      this.#deps.metrics.ended(reason);
     } finally {
       artifact?.release();
       this.#changed();
     }
   }
 
+  async #fetch(key: ReferenceKey, digest: string, config: ArtifactConfig): Promise<CachedArtifact> {
+    const { cache, clock, metrics } = this.#deps;
+    const startedAt = clock.monotonicMilliseconds();
+    const onBytes = fetchProgress(clock, config.totals.sizeBytes, (progress) => {
+      this.#view = { state: 'running', progress };
+      this.#changed();
+    });
+    const artifact = await cache.fetch(key, digest, this.#stop.signal, onBytes);
+    metrics.took('fetch', clock.monotonicMilliseconds() - startedAt);
+    return artifact;
+  }
+
+  /** The placeholders that the snapshot may go into. Throws RestoreIncompatible with all that is in the way. */
+  async #gate(
+    artifact: ArtifactConfig,
+    filesDirectory: string | undefined,
+  ): Promise<readonly RestoreTarget[]> {
+    const targets = await this.#targets(artifact);
+    const { pod } = this.#order;
+    const request = { ...{ targets, pod, artifact, filesDirectory } };
+    const found = await this.#deps.backend.check(request, this.#stop.signal);
+    if (found.length === 0) return targets;
+    for (const { gate } of found) this.#deps.metrics.refused(gate);
+    const message = found.map((refusal) => refusal.message).join('; ');
+    throw new Failure('terminal', 'RestoreIncompatible', message.slice(0, longestMessage));
+  }
+
   async #restore(
     artifact: CachedArtifact,
   ): Promise<Omit<Extract<RestoreWorkView, { state: 'restored' }>, 'state'>> {
-    const { backend, workDirectory } = this.#deps;
+    const { backend, workDirectory, metrics } = this.#deps;
     const { pod, containers, running, content } = this.#order;
     const { config, directory } = artifact;
-    const targets = await this.#targets(config);
-    await backend.check(targets, pod.metadata.uid);
+    const targets = await this.#gate(config, directory);
     this.#view = { state: 'running' };
     // From here on the placeholders may be half of something: only their end makes them clean again.
+    this.#begun = true;
     await this.#mark(placeholderFiles.begun, ({ ticks }) => String(ticks));
+    const plan = planConnections(config, pod);
     const attempt = `${pod.metadata.uid}-${containers.map(({ ticks }) => ticks).join('-')}`;
     const request = {
-      ...{ targets, podUID: pod.metadata.uid },
+      ...{ targets, podUID: pod.metadata.uid, connections: plan.connections },
       filesDirectory: directory,
       keptVolumes: volumesUsedBy(config, running),
       workDirectory: `${workDirectory}/${attempt}`,
     };
     // Not to be cut short: it ends soon, and half a restore is worth nothing.
-    const { pids, restoreMilliseconds } = await this.#tellingIfItLasts(() =>
+    const result = await this.#tellingIfItLasts(() =>
       backend.restore(request, AbortSignal.any([])),
     );
+    const { pids, restoreMilliseconds, connectionsClosed } = result;
+    metrics.took('apply', result.applyMilliseconds);
+    metrics.took('restore', restoreMilliseconds);
     for (const [index, { placeholder }] of targets.entries()) {
       await this.#check(placeholder, pids[index] ?? 0);
     }
     await this.#mark(placeholderFiles.restoredPid, (_, index) => String(pids[index]));
     const size = formatBytes(config.totals.sizeBytes);
     const took = formatMilliseconds(restoreMilliseconds);
-    const message = `${size} of PodSnapshot ${content.spec.snapshotRef.name} run again, restored in ${took}`;
+    const closed =
+      plan.connections === 'Close' && connectionsClosed > 0
+        ? `; ${connectionsClosed} established TCP connections were closed: ${plan.why}`
+        : '';
+    const message = `${size} of PodSnapshot ${content.spec.snapshotRef.name} run again, restored in ${took}${closed}`;
     await this.#mark(sentinels.restoreComplete, () => message);
     const bytesFetched = config.totals.sizeBytes;
     return {

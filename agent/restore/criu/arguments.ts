@@ -7,14 +7,18 @@ export type RestoreArguments = {
   /** Descriptors that stand for what the dump knew by these names: the network namespace, the pipes of stdout and stderr. */
   readonly inherited: readonly { readonly descriptor: number; readonly name: string }[];
   readonly utsDescriptor: number;
+  /** TCP connections that were saved. */
+  readonly connections: 'Close' | 'Keep';
 };
+
+const tcpOptions = { Close: '--tcp-close', Keep: '--tcp-established' } as const;
 
 /** Names of what CRIU leaves in its work directory. */
 export const restoreFiles = { log: 'restore.log', pid: 'pid' } as const;
 
 /**
  * argv of `criu restore` without the program's name. `--restore-sibling`: the restored root becomes a child of who started CRIU, and with its end
- * of the placeholder's init. `/proc` is CRIU's own mount, so that getpid() and /proc agree in the nested PID namespace.
+ * of the placeholder's init. `--libdir`: without it CRIU would load plugins from a directory of the container; where the images are, there are none. `/proc` is CRIU's own mount, so that getpid() and /proc agree in the nested PID namespace.
  */
 export function restoreArguments(request: RestoreArguments): readonly string[] {
   return [
@@ -33,6 +37,8 @@ export function restoreArguments(request: RestoreArguments): readonly string[] {
     '--restore-sibling',
     '--pidfile',
     restoreFiles.pid,
+    '--libdir',
+    request.imagesDirectory,
     ...request.externalMounts.flatMap((path) => ['--external', `mnt[${path}]:${path}`]),
     ...request.inherited.flatMap(({ descriptor, name }) => [
       '--inherit-fd',
@@ -43,7 +49,7 @@ export function restoreArguments(request: RestoreArguments): readonly string[] {
     '--manage-cgroups=ignore',
     '--file-locks',
     '--ext-unix-sk',
-    '--tcp-close',
+    tcpOptions[request.connections],
     '--link-remap',
     '--force-irmap',
     '--evasive-devices',

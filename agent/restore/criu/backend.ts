@@ -1,26 +1,32 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import type { Clock } from '../../../core/clock.ts';
-import { Failure } from '../../../core/failure.ts';
 import { readMounts } from '../../capture/criu/source.ts';
 import type { Mount } from '../../proc/mountinfo.ts';
 import type { RestoreBackend, RestoreRequest, RestoreResult, RestoreTarget } from '../backend.ts';
-import { type Entrance, type EntranceOptions, entranceTo, missingMounts } from './placeholder.ts';
+import type { NodeSide } from '../gates/facts.ts';
+import { findRefusals } from '../gates/gates.ts';
+import { imagesOf, readGateFacts } from './gate-facts.ts';
+import { type Entrance, type EntranceOptions, entranceTo } from './placeholder.ts';
 import { putLayer, putVolumes } from './put-files.ts';
 import { runCriu } from './run-criu.ts';
 import { volumePlaces } from './volumes.ts';
 
-export type CriuRestoreOptions = EntranceOptions & { readonly clock: Clock };
+export type CriuRestoreOptions = EntranceOptions & {
+  readonly clock: Clock;
+  /** CRIU of the agent itself, which compares CPUs. */
+  readonly criuPath: string;
+  readonly node: NodeSide;
+};
 
 /** Restores containers of this node with CRIU. */
 export function criuRestore(options: CriuRestoreOptions): RestoreBackend {
   return {
-    check: async (targets, podUID) => {
-      const entrances = await entrancesTo(options, targets);
-      const problems = entrances.map(missingMounts).filter(Boolean);
-      if (problems.length > 0) {
-        throw new Failure('terminal', 'RestoreIncompatible', problems.join('; '));
-      }
-      volumePlaces(entrances, await nodeMounts(options), podUID);
+    check: async (request, signal) => {
+      const refusals = findRefusals(await readGateFacts(options, request, signal));
+      if (refusals.length > 0) return refusals;
+      const entrances = await entrancesTo(options, request.targets);
+      volumePlaces(entrances, await nodeMounts(options), request.pod.metadata.uid);
+      return [];
     },
     restore: (request, signal) => restore(options, request, signal),
   };
@@ -43,14 +49,29 @@ async function restore(
 ): Promise<RestoreResult> {
   await mkdir(request.workDirectory, { recursive: true, mode: 0o700 });
   const entrances = await entrancesTo(options, request.targets);
+  const { clock } = options;
+  const beganAt = clock.monotonicMilliseconds();
   for (const entrance of entrances) await putLayer(entrance, request, signal);
   const places = volumePlaces(entrances, await nodeMounts(options), request.podUID);
   await putVolumes(places, request, signal);
-  const startedAt = options.clock.monotonicMilliseconds();
+  const startedAt = clock.monotonicMilliseconds();
   const pids = await allSettled(
     entrances.map((entrance) => runCriu(options.procRoot, entrance, request, signal)),
   );
-  return { pids, restoreMilliseconds: options.clock.monotonicMilliseconds() - startedAt };
+  return {
+    pids,
+    connectionsClosed: request.connections === 'Keep' ? 0 : await savedConnections(request),
+    applyMilliseconds: startedAt - beganAt,
+    restoreMilliseconds: clock.monotonicMilliseconds() - startedAt,
+  };
+}
+
+/** CRIU saves each in an image of its own. */
+async function savedConnections({ targets, filesDirectory }: RestoreRequest): Promise<number> {
+  const names = await Promise.all(
+    targets.map(({ container }) => readdir(imagesOf(filesDirectory, container.name))),
+  );
+  return names.flat().filter((name) => name.startsWith('tcp-stream-')).length;
 }
 
 /** Every result, or the first failure once none is under way any more. */

@@ -61,11 +61,3 @@ export const externalMounts = ({ container }: RestoreTarget): readonly string[] 
   container.mounts
     .filter(({ treatment }) => treatment === 'external' || treatment === 'volume')
     .map(({ path }) => path);
-
-/** The mounts of the snapshot that a placeholder has not, one sentence; undefined when it has all. */
-export function missingMounts({ target, mounts }: Entrance): string | undefined {
-  const points = new Set(mounts.map((mount) => mount.mountPoint));
-  const missing = externalMounts(target).filter((path) => !points.has(path));
-  if (missing.length === 0) return undefined;
-  return `container ${target.container.name} had mounts that the pod has not: ${missing.join(', ')}`;
-}

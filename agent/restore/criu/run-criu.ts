@@ -36,6 +36,7 @@ export async function runCriu(
       externalMounts: externalMounts(target),
       inherited: [{ descriptor: descriptors.network, name: networkNamespaceKey }, ...streams],
       utsDescriptor: descriptors.uts,
+      connections: request.connections,
     }),
   ];
   const images = join(filesDirectory, 'containers', container.name, 'images');
@@ -59,7 +60,8 @@ export async function runCriu(
     writableProcSys: true,
     program,
   });
-  const result = await run(argv, { signal });
+  // What CRIU would start by name (ip, tar, iptables-restore) would be the container's, with the rights of the agent: here is none.
+  const result = await run(argv, { signal, environment: { PATH: stage } });
   if (!result.ok) throw await restoreFailure(container.name, result, log);
   const pid = Number.parseInt(await readFile(pidFile, 'utf8'), 10);
   if (Number.isInteger(pid) && pid > 1) return pid;

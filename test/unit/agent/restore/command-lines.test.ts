@@ -34,11 +34,24 @@ it('a restore names each external mount and each inherited descriptor', () => {
       { descriptor: 23, name: 'pipe:[7]' },
     ],
     utsDescriptor: 21,
+    connections: 'Close',
   }).join(' ');
   expect(argv).toContain('--external mnt[/dev]:/dev --external mnt[/etc/hosts]:/etc/hosts');
   expect(argv).toContain('--inherit-fd fd[20]:extNetNs --inherit-fd fd[23]:pipe:[7]');
   expect(argv).toContain('--join-ns uts:/proc/self/fd/21');
   expect(argv).toContain('--restore-sibling');
+  expect(argv).toContain('--tcp-close');
+});
+
+it('a restore never looks for plugins of CRIU in a directory of the container', () => {
+  const request = { imagesDirectory: '/s/images', workDirectory: '/s', externalMounts: [] };
+  const argv = restoreArguments({
+    ...request,
+    ...{ inherited: [], utsDescriptor: 21, connections: 'Keep' },
+  });
+  expect(argv.join(' ')).toContain('--libdir /s/images');
+  expect(argv).toContain('--tcp-established');
+  expect(argv).not.toContain('--tcp-close');
 });
 
 it('cgroups of v1 are one file a hierarchy, and the unused v2 line is left out', () => {
