@@ -6,6 +6,8 @@ export type MountEntry = {
   /** fstype of mnt.proto. */
   readonly fileSystem: number;
   readonly root: string;
+  /** Which file system, by all that is told of it: mounts of the same one are bound to each other. */
+  readonly of: string;
   /** MS_* flags. */
   readonly flags: number;
   /** The name that --external gave it. */
@@ -18,6 +20,7 @@ export const parseMountTable = (name: string, image: Buffer): readonly MountEntr
     mountPoint: entry.text(7) ?? '',
     fileSystem: entry.requiredWord(1),
     root: entry.text(6) ?? '',
+    of: JSON.stringify([entry.word(3), entry.text(8), entry.text(9), entry.text(14)]),
     flags: entry.requiredWord(5),
     externalAs: entry.text(18),
   }));

@@ -102,7 +102,7 @@ export function directoryCache(
 
   return {
     describe,
-    fetch: async (key, digest, signal, onBytes) => {
+    fetch: async (key, digest, signal, onBytes = () => undefined) => {
       const { totals } = await describe(key, digest, signal);
       const entry = entries.get(digest) ?? begin(key, digest, totals.sizeBytes);
       const user = { onBytes };

@@ -26,7 +26,7 @@ export interface ArtifactCache {
     key: ReferenceKey,
     digest: string,
     signal: AbortSignal,
-    onBytes: (bytesSoFar: number) => void,
+    onBytes?: (bytesSoFar: number) => void,
   ): Promise<CachedArtifact>;
   /** What the artifact says about itself, verified like the rest; without its layers. */
   describe(key: ReferenceKey, digest: string, signal: AbortSignal): Promise<ArtifactConfig>;

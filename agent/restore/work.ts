@@ -159,7 +159,7 @@ export class RestoreWork {
     const took = formatMilliseconds(restoreMilliseconds);
     const closed =
       plan.connections === 'Close' && connectionsClosed > 0
-        ? `; ${connectionsClosed} established TCP connections were closed: ${plan.why}`
+        ? `; established TCP connections closed: ${connectionsClosed}, because ${plan.why}`
         : '';
     const message = `${size} of PodSnapshot ${content.spec.snapshotRef.name} run again, restored in ${took}${closed}`;
     await this.#mark(sentinels.restoreComplete, () => message);

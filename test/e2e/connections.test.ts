@@ -9,7 +9,7 @@ import {
   readContent,
   waitForEnd,
 } from './cluster.ts';
-import { snapshotOf, sourcePod } from './workloads.ts';
+import { placeholderPod, snapshotOf, sourcePod } from './workloads.ts';
 
 const image = 'cryopod.dev/sample-python:dev';
 const port = 7777;
@@ -104,6 +104,42 @@ describe('established TCP connections of a source', () => {
     await bed.apply(snapshotOf({ name: 'close', namespace, pod: 'client' }));
     const ended = await waitForEnd(bed, namespace, 'close', 60_000);
     expect(isTrue(ended.status.conditions, 'Ready'), JSON.stringify(ended.status)).toBe(true);
+    await expectAsking('client');
+  });
+
+  it('are closed in a copy with another address, which says so and listens on', async () => {
+    const extra = { tcp: 'Established' };
+    await bed.apply(snapshotOf({ name: 'server', namespace, pod: 'server', extra }));
+    const { status } = await waitForEnd(bed, namespace, 'server', 60_000);
+    expect(isTrue(status.conditions, 'Ready'), JSON.stringify(status)).toBe(true);
+    await expectAsking('client');
+
+    const snapshot = 'server';
+    const container = { name: 'main', image };
+    await bed.apply(
+      placeholderPod({
+        ...{ name: 'copy', namespace, snapshot, nodeName: 'node-a', containers: [container] },
+      }),
+    );
+    const said = await bed.waitFor(
+      'the copy to be restored or refused',
+      async () => {
+        const path = `{.status.conditions[?(@.type=="nvidia.com/Restored")]['reason','message']}`;
+        const options = ['-n', namespace, '-o', `jsonpath=${path}`];
+        const text = await bed.kubectl(['get', 'pod', 'copy', ...options]);
+        return /Succeeded|Failed|Incompatible/.test(text) ? text : undefined;
+      },
+      60_000,
+    );
+    expect(said).toMatch(
+      new RegExp(
+        `^RestoreSucceeded .*TCP connections closed: 1, because the address of the pod is \\S+ and was ${serverAddress}`,
+      ),
+    );
+    // The connection that was captured is the first of the server's life.
+    const script = `import socket; s = socket.create_connection(('127.0.0.1', ${port}), 10).makefile('rw'); s.write('hello\\n'); s.flush(); print(s.readline())`;
+    const exec = ['exec', 'copy', '-n', namespace, '--', 'python3', '-c', script];
+    expect(await bed.kubectl(exec)).toContain('connection 2 hello');
     await expectAsking('client');
   });
 });

@@ -88,12 +88,26 @@ export async function readImageFacts(directory: string): Promise<ImageFacts> {
       throw corruptImage(`ids-${pid}.img`, 'it is missing');
     }
   }
+  const [first] = tree;
+  const main = namespaces.find(({ name }) => name === `process ${first?.pid}`)?.mount;
+  const tables = await each('mountpoints', (name, image) => ({
+    isMain: numberIn(name) === main,
+    mounts: parseMountTable(name, image).map(({ flags, ...mount }) => ({
+      ...mount,
+      readOnly: (flags & readOnlyFlag) !== 0,
+    })),
+  }));
+  if (!tables.some(({ isMain }) => isMain)) {
+    throw corruptImage(`mountpoints-${main}.img`, 'it is missing');
+  }
+  const mountTables = [
+    ...tables.filter(({ isMain }) => isMain),
+    ...tables.filter(({ isMain }) => !isMain),
+  ].map(({ mounts }) => mounts);
   return {
     ...{ outside, networkLock, threads, namespaces },
     unknownFiles: names.filter((name) => !ours.test(name)),
-    mountTables: (await each('mountpoints', parseMountTable)).map((table) =>
-      table.map(({ flags, ...mount }) => ({ ...mount, readOnly: (flags & readOnlyFlag) !== 0 })),
-    ),
+    mountTables,
     networks: await each('netns', parseInheritedNetwork),
     descriptors: await one(
       'files.img',

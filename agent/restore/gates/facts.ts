@@ -15,7 +15,9 @@ export type MountFacts = {
   readonly mountPoint: string;
   /** CRIU's number of the file system (mnt.proto). */
   readonly fileSystem: number;
-  /** The part of the file system that is mounted. */
+  /** Which one of them, and where from. */
+  readonly of: string;
+  /** The part of it that is mounted. */
   readonly root: string;
   /** The name under which --external has to provide it. */
   readonly externalAs: string | undefined;
@@ -39,7 +41,7 @@ export type ImageFacts = {
   readonly outside: Omit<NamespaceFacts, 'name'>;
   /** Of every process. */
   readonly namespaces: readonly NamespaceFacts[];
-  /** One list for each mount namespace. */
+  /** One list for each mount namespace, that of the first process at the beginning. */
   readonly mountTables: readonly (readonly MountFacts[])[];
   /** For each network namespace the name under which it is to be inherited; undefined is one that CRIU makes. */
   readonly networks: readonly (string | undefined)[];

@@ -1,3 +1,4 @@
+import { shown } from '../../capture/check-wording.ts';
 import { networkNamespaceKey } from '../../capture/criu/arguments.ts';
 import { type Capability, hasCapability } from './capabilities.ts';
 import type { ContainerGate, MountFacts } from './facts.ts';
@@ -22,6 +23,18 @@ const takes = new Map<number | 'raw', readonly [what: string, needed: Capability
 ]);
 /** Opened by a plugin of CRIU, and there is none. */
 const external = 16;
+
+/** Another mount namespace of the container holds copies of its mounts and nothing else. */
+function isCopy(mount: MountFacts, main: readonly MountFacts[]): boolean {
+  return main.some(
+    (one) =>
+      one.mountPoint === mount.mountPoint &&
+      one.fileSystem === mount.fileSystem &&
+      one.root === mount.root &&
+      one.of === mount.of &&
+      (mount.readOnly || !one.readOnly),
+  );
+}
 
 /** Why CRIU must not make a mount, undefined when it may. */
 function objection(
@@ -56,16 +69,27 @@ export const imageGates = {
     ]),
 
   mountTable: ({ images, externalMounts }) => {
+    if (images === undefined) return [];
     const known = new Set(externalMounts);
-    return (images?.mountTables ?? []).flatMap((table) => [
-      ...(table.filter(({ mountPoint }) => mountPoint === '/').length === 1
+    const [main = [], ...others] = images.mountTables;
+    return [
+      ...(main.filter(({ mountPoint }) => mountPoint === '/').length === 1
         ? []
-        : ['a mount table of the snapshot has not one root']),
-      ...table.flatMap((mount) => {
+        : ['the mount table of the snapshot has not one root']),
+      ...main.flatMap((mount) => {
         const why = objection(mount, known);
-        return why === undefined ? [] : [`the mount at ${mount.mountPoint} ${why}`];
+        return why === undefined ? [] : [`the mount at ${shown(mount.mountPoint)} ${why}`];
       }),
-    ]);
+      ...others
+        .flat()
+        .flatMap((mount) =>
+          isCopy(mount, main)
+            ? []
+            : [
+                `the mount at ${shown(mount.mountPoint)} in another mount namespace is none of the container's`,
+              ],
+        ),
+    ];
   },
 
   readOnlyMounts: ({ images, mounts }) =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkNames } from '../../../agent/capture/preflight.ts';
+import { gateNames } from '../../../agent/restore/gates/gates.ts';
 import { failureReasons, progressReasons, stateReasons } from '../../../core/api/reasons.ts';
 import { readText } from './sources.ts';
 
@@ -28,6 +29,11 @@ describe('docs/errors.md', () => {
   it('explains under Blockers every check of preflight, once, and no other', () => {
     const explained = rows('Blockers').map(([check]) => check);
     expect(explained.toSorted()).toEqual([...checkNames, 'livenessProbe', 'tcp'].toSorted());
+  });
+
+  it('explains under Gates everything that refuses a restore, once, and no other', () => {
+    const explained = rows('Gates').map(([gate]) => gate);
+    expect(explained.toSorted()).toEqual([...gateNames].toSorted());
   });
 
   it('says of each what happened, how the source is, and what to do', () => {

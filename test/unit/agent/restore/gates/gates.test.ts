@@ -11,6 +11,7 @@ import {
   factsWith,
   mountsWithout,
   mountWith,
+  nestedMount,
   threadWith,
 } from '../support/gate-facts.ts';
 
@@ -151,6 +152,12 @@ const refused = {
       /at \/proc is made/,
     ],
     [{ images: mountWith({ mountPoint: '/', fileSystem: 16 }) }, /has not one root/],
+    ...[
+      nestedMount('/', { fileSystem: 16 }),
+      nestedMount('/dev', { of: 'b' }),
+      nestedMount('/proc/sys', { mountPoint: '/x' }),
+      nestedMount('/proc/sys', { readOnly: false }),
+    ].map((images) => [{ images }, /in another mount namespace is none of the container/] as const),
   ],
   readOnlyMounts: [
     [
@@ -258,6 +265,10 @@ describe('a gate of a restore', () => {
     const more = { ...same, capabilities: { ...capabilities, effective: 1n } };
     const found = findRefusals(factsWith({ privileges, images: threadWith(more) }));
     expect(found.map(({ gate }) => gate)).toEqual(['capabilities']);
+  });
+
+  it('lets another mount namespace have copies of the mounts', () => {
+    expect(findRefusals(factsWith({ images: nestedMount('/', {}) }))).toEqual([]);
   });
 
   it('lets a zombie have no credentials', () => {

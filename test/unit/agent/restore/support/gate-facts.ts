@@ -36,12 +36,34 @@ const images: ImageFacts = {
   namespaces: [{ name: 'process 1', mount: 13, pid: 9, user: 7 }],
   mountTables: [
     [
-      { mountPoint: '/', fileSystem: 17, root: '/', externalAs: undefined, readOnly: false },
-      { mountPoint: '/proc', fileSystem: 1, root: '/', externalAs: undefined, readOnly: false },
-      { mountPoint: '/dev', fileSystem: 5, root: '/', externalAs: '/dev', readOnly: false },
+      {
+        mountPoint: '/',
+        fileSystem: 17,
+        of: 'a',
+        root: '/',
+        externalAs: undefined,
+        readOnly: false,
+      },
+      {
+        mountPoint: '/proc',
+        fileSystem: 1,
+        of: 'a',
+        root: '/',
+        externalAs: undefined,
+        readOnly: false,
+      },
+      {
+        mountPoint: '/dev',
+        fileSystem: 5,
+        of: 'a',
+        root: '/',
+        externalAs: '/dev',
+        readOnly: false,
+      },
       {
         mountPoint: '/proc/sys',
         fileSystem: 1,
+        of: 'a',
         root: '/sys',
         externalAs: '/proc/sys',
         readOnly: true,
@@ -123,12 +145,30 @@ export const mountWith = (
     {
       mountPoint: '/x',
       fileSystem: 5,
+      of: 'a',
       root: '/',
       externalAs: undefined,
       readOnly: false,
       ...change,
     },
   ]),
+});
+
+/** A second mount namespace, with one mount of the first as it is there or changed. */
+export const nestedMount = (
+  mountPoint: string,
+  change: Partial<ImageFacts['mountTables'][number][number]>,
+): Pick<ImageFacts, 'mountTables'> => ({
+  mountTables: [
+    ...images.mountTables,
+    ...images.mountTables.map((table) =>
+      table.map((mount) =>
+        mount.mountPoint === mountPoint
+          ? { ...mount, externalAs: undefined, ...change }
+          : { ...mount, externalAs: undefined },
+      ),
+    ),
+  ],
 });
 
 /** The mounts without one. */
