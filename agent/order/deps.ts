@@ -1,4 +1,4 @@
-import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
+import type { ContentStatus, PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import type { Pod } from '../../core/api/workload.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { HeldLease } from '../../runtime/held-lease.ts';
@@ -40,6 +40,12 @@ export type PublishRequest = {
 /** A complete artifact that somebody published for the order before. */
 export type Standing = { readonly published: Published; readonly freezeMilliseconds: number };
 
+/** An artifact from elsewhere, and what it says of its source. */
+export type Adopted = {
+  readonly published: Published;
+  readonly source: NonNullable<ContentStatus['source']>;
+};
+
 /** Artifacts of the store, as the order needs them. Errors as the store's. */
 export interface Artifacts {
   /** As `spec.source.artifact.store` of a content says it. */
@@ -50,7 +56,7 @@ export interface Artifacts {
   /** What stands under the key: an artifact; 'damaged' when its publisher died before all of it was seen to be there; undefined for nothing. */
   find(key: ReferenceKey, signal: AbortSignal): Promise<Standing | 'damaged' | undefined>;
   /** Gives an artifact of the store a reference under the key. `ArtifactLost` (gone) and `ArtifactCorrupt` (terminal) where there is none, or none that is whole. */
-  adopt(digest: string, key: ReferenceKey, signal: AbortSignal): Promise<Published>;
+  adopt(digest: string, key: ReferenceKey, signal: AbortSignal): Promise<Adopted>;
   /** Takes back the reference, if there is one, and frees what nothing else names; also what a publish from the staging directory stored. */
   discard(
     key: ReferenceKey,

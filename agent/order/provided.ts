@@ -15,8 +15,7 @@ import { formatBytes } from '../../core/units.ts';
 import { patchStatus } from '../../runtime/status-patch.ts';
 import { tellSnapshot } from './announce.ts';
 import { isTerminal } from './decide.ts';
-import type { OrderDeps } from './deps.ts';
-import type { Published } from './facts.ts';
+import type { Adopted, OrderDeps } from './deps.ts';
 import { parsedContent, readContent } from './report.ts';
 import { deletedPatch, type StatusPatch } from './status.ts';
 import { referenceKeyOf } from './work.ts';
@@ -116,11 +115,11 @@ async function look(
   signal: AbortSignal,
 ): Promise<StatusPatch> {
   try {
-    const artifact = await adopt(deps, content, signal);
+    const { published: artifact, source } = await adopt(deps, content, signal);
     const size = `${formatBytes(artifact.sizeBytes)} (${formatBytes(artifact.storedBytes)} stored)`;
     const message = `the artifact is whole in store ${artifact.store}: ${size}`;
     tellSnapshot(deps.announce, content, { type: 'Normal', reason: 'Captured', note: message });
-    return { ...ended(content, { state: 'ready', message }, now), artifact };
+    return { ...ended(content, { state: 'ready', message }, now), artifact, source };
   } catch (error) {
     if (isFailure(error, 'terminal', 'gone')) {
       const reason = isFailureReason(error.reason) ? error.reason : 'StorageError';
@@ -137,7 +136,7 @@ async function adopt(
   deps: OrderDeps,
   content: PodSnapshotContent,
   signal: AbortSignal,
-): Promise<Published> {
+): Promise<Adopted> {
   const { digest = '', store = '' } = content.spec.source.artifact ?? {};
   if (store === deps.artifacts.storeName) {
     return deps.artifacts.adopt(digest, referenceKeyOf(content), signal);

@@ -1,6 +1,6 @@
 import { Failure } from '../../core/failure.ts';
 import { adoptArtifact } from '../artifact/adopt.ts';
-import type { ArtifactFacts } from '../artifact/config.ts';
+import type { ArtifactConfig, ArtifactFacts } from '../artifact/config.ts';
 import { abandonPublish, deleteArtifact } from '../artifact/delete.ts';
 import { type Pace, pacedStore } from '../artifact/paced-store.ts';
 import { publishArtifact } from '../artifact/publish.ts';
@@ -8,7 +8,7 @@ import type { PublishedArtifact } from '../artifact/published.ts';
 import { findPublished, readArtifact } from '../artifact/read.ts';
 import { isDigest } from '../store/digest.ts';
 import type { SnapshotStore } from '../store/store.ts';
-import type { Artifacts, PublishRequest } from './deps.ts';
+import type { Adopted, Artifacts, PublishRequest } from './deps.ts';
 import type { Published } from './facts.ts';
 import type { NodeFacts } from './status.ts';
 
@@ -35,8 +35,12 @@ export function storeArtifacts(
   return {
     storeName: store.traits.name,
     adopt: async (digest, key, signal) => {
-      if (isDigest(digest)) return published(await adoptArtifact(store, digest, key, signal));
-      throw new Failure('terminal', 'ArtifactLost', `${digest} is no digest of an artifact`);
+      if (!isDigest(digest)) {
+        throw new Failure('terminal', 'ArtifactLost', `${digest} is no digest of an artifact`);
+      }
+      const artifact = await adoptArtifact(store, digest, key, signal);
+      const { config } = await readArtifact(store, key, signal);
+      return { published: published(artifact), source: sourceOf(config) };
     },
     checkWritable: (signal) => store.checkWritable(signal),
     publish: async (request, signal) => {
@@ -74,6 +78,18 @@ export function storeArtifacts(
       if (stagingDirectory !== undefined) await abandonPublish(store, stagingDirectory, signal);
     },
   };
+}
+
+/** The facts that a capture writes into status, as its artifact has them. */
+function sourceOf({ node, containers }: ArtifactConfig): Adopted['source'] {
+  const images = containers.map(({ name, image, imageID }) => ({
+    container: name,
+    image,
+    imageID,
+  }));
+  const limits = Object.fromEntries(containers.map((one) => [one.name, one.limits]));
+  const criuVersion = containers[0]?.criuVersion;
+  return { node: { ...node, criuVersion }, pod: { images, limits } };
 }
 
 /** What the artifact says besides the dump. Nothing in it may differ between two publishes of one capture: its digest depends on it. */

@@ -60,7 +60,7 @@ const published = {
 const artifacts = (publishMilliseconds: number): Artifacts => ({
   storeName,
   checkWritable: nothing,
-  adopt: async () => published,
+  adopt: async () => ({ published, source: {} }),
   publish: async (request, signal) => {
     await sleep(systemClock, publishMilliseconds, signal);
     await request.beforeReference();

@@ -63,6 +63,8 @@ describe('a content for an artifact that exists already', () => {
     expect(content().status).toMatchObject({
       ...{ stage: 'Captured', nodeName: 'node-a' },
       artifact: { digest, storedBytes: 50, store: 'memory' },
+      // What a restore asks of a node is what was captured, not what it lies on now.
+      source: { node: { name: 'far', architecture: 'amd64', kernelVersion: '6.1.0' } },
     });
     expect(world.node.references.get(content().metadata.uid)?.digest).toBe(digest);
     expect(statusWrites()).toHaveLength(2);

@@ -37,7 +37,8 @@ function artifactsOf(node: FakeNode, life: Mortal): Artifacts {
       if (known === undefined) throw new Failure('gone', 'ArtifactLost', `no artifact ${digest}`);
       return life.effect(() => {
         node.references.set(at(key), known);
-        return known;
+        const captured = { name: 'far', architecture: 'amd64', kernelVersion: '6.1.0' };
+        return { published: known, source: { node: captured } };
       });
     },
     checkWritable: async () => trouble(),
