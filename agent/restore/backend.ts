@@ -40,7 +40,7 @@ export type RestoreResult = {
   /** TCP connections that were saved and are closed, of all containers. */
   readonly connectionsClosed: number;
   /** Files into the placeholders. */
-  readonly applyMilliseconds: number;
+  readonly filesMilliseconds: number;
   /** From the start of the first CRIU to the end of the last. */
   readonly restoreMilliseconds: number;
 };

@@ -149,7 +149,7 @@ export class RestoreWork {
       backend.restore(request, AbortSignal.any([])),
     );
     const { pids, restoreMilliseconds, connectionsClosed } = result;
-    metrics.took('apply', result.applyMilliseconds);
+    metrics.took('apply', result.filesMilliseconds);
     metrics.took('restore', restoreMilliseconds);
     for (const [index, { placeholder }] of targets.entries()) {
       await this.#check(placeholder, pids[index] ?? 0);

@@ -61,7 +61,7 @@ async function restore(
   return {
     pids,
     connectionsClosed: request.connections === 'Keep' ? 0 : await savedConnections(request),
-    applyMilliseconds: startedAt - beganAt,
+    filesMilliseconds: startedAt - beganAt,
     restoreMilliseconds: clock.monotonicMilliseconds() - startedAt,
   };
 }

@@ -51,6 +51,14 @@ describe('a restore', () => {
     expect(names({ ...base, condition: said })).toEqual(['start']);
   });
 
+  it('tells how far it is where there is something to tell, each time once', () => {
+    expect(decide(cases.Working)).toEqual([]);
+    const o: Observed = { ...base, work: { state: 'running', progress: '4 of 8 MiB' } };
+    expect(reported(o)).toBe('False/RestoreInProgress: 4 of 8 MiB');
+    const said = { status: 'False', reason: 'RestoreInProgress', message: '4 of 8 MiB' };
+    expect(decide({ ...o, condition: said })).toEqual([]);
+  });
+
   it('starts for no pod that is not a placeholder, however ready all else is', () => {
     expect(names(cases.Unfit)).toEqual(['report']);
     expect(reported(cases.Unfit)).toBe('False/RestoreIncompatible: not a placeholder: no gate');
