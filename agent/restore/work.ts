@@ -8,11 +8,12 @@ import { formatBytes, formatMilliseconds } from '../../core/units.ts';
 import type { ArtifactConfig } from '../artifact/config.ts';
 import type { ProcessIdentity } from '../proc/identity.ts';
 import type { ReferenceKey } from '../store/store.ts';
-import type { RestoreTarget } from './backend.ts';
+import type { CheckRequest, RestoreTarget } from './backend.ts';
 import { planConnections } from './connections.ts';
 import type { CachedArtifact, RestoreDeps } from './deps.ts';
 import { fetchProgress } from './fetch-progress.ts';
 import type { RestoreWorkView } from './observed.ts';
+import { reportedPod } from './reported-pod.ts';
 
 /** What a worker is given: placeholder containers of one pod and the snapshot for them. */
 export type RestoreOrder = {
@@ -110,16 +111,17 @@ export class RestoreWork {
     return artifact;
   }
 
-  /** The placeholders that the snapshot may go into. Throws RestoreIncompatible with all that is in the way. */
+  /** The placeholders that the snapshot may go into, and the pod as it was looked at. Throws RestoreIncompatible with all that is in the way. */
   async #gate(
     artifact: ArtifactConfig,
     filesDirectory: string | undefined,
-  ): Promise<readonly RestoreTarget[]> {
+  ): Promise<Pick<CheckRequest, 'targets' | 'pod'>> {
     const targets = await this.#targets(artifact);
-    const { pod } = this.#order;
+    const { signal } = this.#stop;
+    const pod = await reportedPod(this.#deps, this.#order.pod, artifact, signal);
     const request = { ...{ targets, pod, artifact, filesDirectory } };
-    const found = await this.#deps.backend.check(request, this.#stop.signal);
-    if (found.length === 0) return targets;
+    const found = await this.#deps.backend.check(request, signal);
+    if (found.length === 0) return { targets, pod };
     for (const { gate } of found) this.#deps.metrics.refused(gate);
     const message = found.map((refusal) => refusal.message).join('; ');
     throw new Failure('terminal', 'RestoreIncompatible', message.slice(0, longestMessage));
@@ -131,12 +133,12 @@ export class RestoreWork {
     const { backend, workDirectory, metrics } = this.#deps;
     const { pod, containers, running, content } = this.#order;
     const { config, directory } = artifact;
-    const targets = await this.#gate(config, directory);
+    const { targets, pod: reported } = await this.#gate(config, directory);
     this.#view = { state: 'running' };
     // From here on the placeholders may be half of something: only their end makes them clean again.
     this.#begun = true;
     await this.#mark(placeholderFiles.begun, ({ ticks }) => String(ticks));
-    const plan = planConnections(config, pod);
+    const plan = planConnections(config, reported);
     const attempt = `${pod.metadata.uid}-${containers.map(({ ticks }) => ticks).join('-')}`;
     const request = {
       ...{ targets, podUID: pod.metadata.uid, connections: plan.connections },

@@ -124,7 +124,7 @@ describe('a placeholder is refused', () => {
     const foreign = await edited((config) => ({
       ...config,
       node: { name: 'far', architecture: 'sparc64', kernelVersion: '99.1.0' },
-      containers: containersWith(config, { imageID: imageIDLike(config) }),
+      containers: containersWith(config, { image: 'elsewhere:1', imageID: imageIDLike(config) }),
     }));
     const disk = { 1: 16, 2: 9999, 3: 1, 4: 1, 5: 0, 6: '/', 7: '/mnt', 8: '/dev/vda', 9: '' };
     const hostile = await withImages(
