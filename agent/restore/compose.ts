@@ -5,6 +5,7 @@ import { nodeFactsOf } from '../order/source-facts.ts';
 import type { SnapshotStore } from '../store/store.ts';
 import { directoryCache } from './artifact-cache.ts';
 import { criuRestore } from './criu/backend.ts';
+import { cpuCheck } from './criu/cpu-check.ts';
 import type { RestoreDeps } from './deps.ts';
 import { kubeletMarks } from './marks.ts';
 import { nodePlaceholders } from './placeholders.ts';
@@ -30,7 +31,7 @@ export async function restoreParts(
     cache,
     marks: kubeletMarks({ hostRoot, kubeletDirectory }),
     backend: criuRestore({
-      ...{ procRoot, cgroupRoot, clock: systemClock, criuPath: config.criuPath },
+      ...{ procRoot, cgroupRoot, clock: systemClock, cpu: cpuCheck(config.criuPath) },
       node: nodeFactsOf(config.nodeName),
       enterPath: join(config.restoreToolsDirectory, 'enter'),
       bundleDirectory: join(config.restoreToolsDirectory, 'bundle'),

@@ -5,6 +5,7 @@ import type { Mount } from '../../proc/mountinfo.ts';
 import type { RestoreBackend, RestoreRequest, RestoreResult, RestoreTarget } from '../backend.ts';
 import type { NodeSide } from '../gates/facts.ts';
 import { findRefusals } from '../gates/gates.ts';
+import type { CpuCheck } from './cpu-check.ts';
 import { imagesOf, readGateFacts } from './gate-facts.ts';
 import { type Entrance, type EntranceOptions, entranceTo } from './placeholder.ts';
 import { putLayer, putVolumes } from './put-files.ts';
@@ -13,8 +14,7 @@ import { volumePlaces } from './volumes.ts';
 
 export type CriuRestoreOptions = EntranceOptions & {
   readonly clock: Clock;
-  /** CRIU of the agent itself, which compares CPUs. */
-  readonly criuPath: string;
+  readonly cpu: CpuCheck;
   readonly node: NodeSide;
 };
 

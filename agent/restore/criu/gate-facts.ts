@@ -3,7 +3,7 @@ import type { Pod } from '../../../core/api/workload.ts';
 import { quantityValue } from '../../../core/restore/quantity.ts';
 import type { CheckRequest, RestoreTarget } from '../backend.ts';
 import type { ContainerFacts, GateFacts, NodeSide } from '../gates/facts.ts';
-import { findCpuProblem } from './cpu-check.ts';
+import type { CpuCheck } from './cpu-check.ts';
 import { readImageFacts } from './image-facts.ts';
 import { externalMounts } from './placeholder.ts';
 import { mustNotBeRoot } from './security-context.ts';
@@ -11,7 +11,7 @@ import { readTargetFacts } from './target-facts.ts';
 
 type GateOptions = {
   readonly procRoot: string;
-  readonly criuPath: string;
+  readonly cpu: CpuCheck;
   readonly node: NodeSide;
 };
 
@@ -33,11 +33,7 @@ export async function readGateFacts(
   const cpuProblem =
     filesDirectory === undefined || first === undefined
       ? undefined
-      : await findCpuProblem(
-          options.criuPath,
-          imagesOf(filesDirectory, first.container.name),
-          signal,
-        );
+      : await options.cpu(imagesOf(filesDirectory, first.container.name), signal);
   return { captured: artifact.node, node: options.node, cpuProblem, containers };
 }
 
