@@ -81,13 +81,19 @@ describe('a placeholder is refused', () => {
   };
   /** Never Ready, the same container as ever, nothing but the init's own files in its control directory, and nothing of it on the node. */
   const expectUntouched = async (name: string, where = namespace): Promise<void> => {
+    const list = 'busybox find /snapshot-control -mindepth 1; test -e /data/own && echo data';
+    const exec = ['exec', podNameOf(name), '-n', where, '--', 'busybox', 'sh', '-c'];
+    const found = await bed.waitFor(
+      `the init of ${name} to wait`,
+      async () => {
+        const text = await bed.kubectl([...exec, `${list}; true`]).catch(() => '');
+        return text.includes('placeholder-waiting') ? text : undefined;
+      },
+      limit,
+    );
     const { metadata, status } = await podOf(name, where);
     expect(status.conditions.find(({ type }) => type === 'Ready')?.status).toBe('False');
     expect(status.containerStatuses[0]).toMatchObject({ restartCount: 0, ready: false });
-    const list = 'busybox find /snapshot-control -mindepth 1; test -e /data/own && echo data';
-    const found = await bed.kubectl([
-      ...['exec', podNameOf(name), '-n', where, '--', 'busybox', 'sh', '-c', `${list}; true`],
-    ]);
     expect(found.trim().split('\n').toSorted()).toEqual([
       ...['/snapshot-control/init', '/snapshot-control/placeholder-waiting'],
     ]);
