@@ -21,6 +21,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
   output: process.stdout,
   errors: process.stderr,
   watched: process.stderr.isTTY === true,
+  answers: process.stdin.isTTY === true && process.stderr.isTTY === true,
+  columns: () => process.stderr.columns ?? 80,
   environment: process.env,
   now: Date.now,
   signal: stop.signal,

@@ -1,9 +1,35 @@
 import { Command, CommanderError } from 'commander';
-import { errorText } from '../core/failure.ts';
 import { connectKube } from '../runtime/kube.ts';
 import { registerArtifact } from './commands/artifact.ts';
 import { registerExplain } from './commands/explain.ts';
-import { type ExitCode, exitCodes, type Terminal } from './terminal.ts';
+import { complain } from './complaint.ts';
+import type { CliContext } from './kube-session.ts';
+import { type ExitCode, exitCodes, exitCodesText, type Terminal } from './terminal.ts';
+
+/** Each adds a command, in the order of the help. */
+const registrations: readonly ((program: Command, context: CliContext) => void)[] = [
+  registerExplain,
+  registerArtifact,
+];
+
+/** The whole command line; `context.end` hears the exit code of the command that ran. */
+export function cryopodProgram(context: CliContext): Command {
+  const { output, errors } = context.terminal;
+  const program = new Command('cryopod')
+    .description('Checkpoints of Kubernetes pods: take them, look at them, restore them')
+    .exitOverride()
+    .showHelpAfterError('(add --help for what there is)')
+    .configureOutput({
+      writeOut: (text) => output.write(text),
+      writeErr: (text) => errors.write(text),
+    })
+    .addHelpText(
+      'after',
+      `\n${exitCodesText}\nAlso \`kubectl cryopod\`, once a program kubectl-cryopod is on the PATH. Flags come after the command.`,
+    );
+  for (const register of registrations) register(program, context);
+  return program;
+}
 
 /** Runs `cryopod` with the words after its name; never throws. `connect`: how commands that need a cluster reach it. */
 export async function runCli(
@@ -12,29 +38,14 @@ export async function runCli(
   connect: typeof connectKube = connectKube,
 ): Promise<ExitCode> {
   let code: ExitCode = exitCodes.done;
-  const program = new Command('cryopod')
-    .description('Checkpoints of Kubernetes pods')
-    .exitOverride()
-    .showHelpAfterError('(add --help for what there is)')
-    .configureOutput({
-      writeOut: (text) => terminal.output.write(text),
-      writeErr: (text) => terminal.errors.write(text),
-    });
   const end = (ended: ExitCode): void => {
     code = ended;
   };
-  registerArtifact(program, terminal, end);
-  registerExplain(program, terminal, connect, end);
   try {
-    await program.parseAsync(words, { from: 'user' });
+    await cryopodProgram({ terminal, connect, end }).parseAsync(words, { from: 'user' });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return exitCodes.done;
-      // Its 2 says that a pod cannot be captured; a script must not read that from a mistyped option.
-      return words[0] === 'explain' ? exitCodes.failed : exitCodes.usage;
-    }
-    terminal.errors.write(`error: ${errorText(error)}\n`);
-    return exitCodes.failed;
+    if (!(error instanceof CommanderError)) return complain(error, terminal);
+    return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   }
 }

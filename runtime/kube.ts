@@ -15,6 +15,9 @@ export type ConnectOptions = {
   readonly kubeconfigPath?: string;
   /** Of the kubeconfig, in place of its current one. */
   readonly context?: string;
+  /** Of the kubeconfig, in place of what its context names. */
+  readonly cluster?: string;
+  readonly user?: string;
   readonly requestTimeoutMilliseconds: number;
   /** `cryopod-agent/0.1.0`: its first word is the field manager that the server records. */
   readonly userAgent: string;
@@ -48,31 +51,34 @@ export async function connectKube(options: ConnectOptions): Promise<ConnectedKub
 type Access = { readonly access: ServerAccess; readonly namespace: string };
 
 async function findAccess(
-  { kubeconfigPath, context }: ConnectOptions,
+  { kubeconfigPath, ...chosen }: ConnectOptions,
   clock: Clock,
 ): Promise<Access> {
   const home = path.join(homedir(), '.kube', 'config');
   const environment = process.env.KUBECONFIG ?? '';
-  if (kubeconfigPath !== undefined) return kubeconfigAccess([kubeconfigPath], context);
+  if (kubeconfigPath !== undefined) return kubeconfigAccess([kubeconfigPath], chosen);
   const files = environment.split(path.delimiter).filter((part) => part !== '');
-  if (files.length > 0) return kubeconfigAccess(files, context);
+  if (files.length > 0) return kubeconfigAccess(files, chosen);
   const server = serverOfPod(process.env);
   if (server !== undefined && (await isThere(path.join(serviceAccountDirectory, 'token')))) {
     const access = await serviceAccountAccess(server, serviceAccountDirectory, clock);
     return { access, namespace: '' };
   }
-  if (await isThere(home)) return kubeconfigAccess([home], context);
+  if (await isThere(home)) return kubeconfigAccess([home], chosen);
   throw notConfigured('set KUBECONFIG, or run in a pod with a service account');
 }
+
+type Choice = Pick<ConnectOptions, 'context' | 'cluster' | 'user'>;
 
 /** Access as kubeconfig files tell it; of several the first that says something wins. */
 async function kubeconfigAccess(
   [first = '', ...others]: readonly string[],
-  context: string | undefined,
+  { context, cluster: clusterName, user }: Choice,
 ): Promise<Access> {
   const config = await fromFile(first);
   for (const other of others) config.mergeConfig(await fromFile(other), true);
   if (context !== undefined) chooseContext(config, context);
+  if (clusterName !== undefined || user !== undefined) chooseParts(config, clusterName, user);
   const cluster = config.getCurrentCluster();
   if (cluster === null || !URL.canParse(cluster.server)) {
     throw notConfigured(`the kubeconfig names no cluster in its current context`);
@@ -101,6 +107,22 @@ function chooseContext(config: KubeConfig, name: string): void {
   if (config.getContextObject(name) === null) {
     throw notConfigured(`the kubeconfig has no context ${name}`);
   }
+  config.setCurrentContext(name);
+}
+
+/** The current context with another cluster or user, as kubectl's flags of these names make it. */
+function chooseParts(config: KubeConfig, cluster?: string, user?: string): void {
+  if (cluster !== undefined && config.getCluster(cluster) === null) {
+    throw notConfigured(`the kubeconfig has no cluster ${cluster}`);
+  }
+  if (user !== undefined && config.getUser(user) === null) {
+    throw notConfigured(`the kubeconfig has no user ${user}`);
+  }
+  const current = config.getContextObject(config.getCurrentContext());
+  const name = 'chosen by flags';
+  const chosen = { cluster: cluster ?? current?.cluster ?? '', user: user ?? current?.user ?? '' };
+  const others = config.getContexts().filter((one) => one.name !== name);
+  config.contexts = [...others, { ...current, ...chosen, name }];
   config.setCurrentContext(name);
 }
 

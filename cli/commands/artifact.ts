@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ReferenceKey } from '../../agent/store/store.ts';
 import { parseDuration } from '../duration.ts';
-import type { ExitCode, Terminal } from '../terminal.ts';
+import type { CliContext } from '../kube-session.ts';
 import { exportArtifact } from './artifact/export.ts';
 import { importArtifact } from './artifact/import.ts';
 import { listArtifacts } from './artifact/list.ts';
@@ -35,12 +35,8 @@ const graceOption = (): Option =>
     .argParser(graceArgument)
     .default(86_400_000, '24h');
 
-/** `cryopod artifact ...`: looks into a store without a cluster. `end` hears each command's exit code. */
-export function registerArtifact(
-  program: Command,
-  terminal: Terminal,
-  end: (code: ExitCode) => void,
-): void {
+/** `cryopod artifact ...`: looks into a store without a cluster. */
+export function registerArtifact(program: Command, { terminal, end }: CliContext): void {
   const artifact = program
     .command('artifact')
     .description('snapshots in a store: list, show, verify, export, import, sweep')

@@ -1,18 +1,21 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { connectKube } from '../../runtime/kube.ts';
-import { parseDuration } from '../duration.ts';
-import type { ExitCode, Terminal } from '../terminal.ts';
+import {
+  addKubeOptions,
+  type CliContext,
+  type KubeOptions,
+  timeArgument,
+  withKube,
+} from '../kube-session.ts';
+import { outputOption } from '../output.ts';
+import { exitCodesText } from '../terminal.ts';
 import { explainPod, type Question } from './explain/explain-pod.ts';
 
-type Options = Omit<Question, 'pod' | 'containers' | 'waitMilliseconds'> & {
-  readonly container: readonly string[];
-  readonly timeout: number;
-  readonly output: 'table' | 'json';
-  readonly kubeconfig?: string;
-  readonly context?: string;
-};
-
-const requestTimeoutMilliseconds = 15_000;
+type Options = KubeOptions &
+  Omit<Question, 'pod' | 'containers' | 'waitMilliseconds'> & {
+    readonly container: readonly string[];
+    readonly timeout: number;
+    readonly output: 'table' | 'json' | 'yaml';
+  };
 
 /** `web`, `pod/web`, `pods/web`, `po/web` -> `web`, as kubectl takes them. */
 function podArgument(text: string): string {
@@ -21,28 +24,16 @@ function podArgument(text: string): string {
   return name;
 }
 
-function timeArgument(text: string): number {
-  const milliseconds = parseDuration(text);
-  if (milliseconds === undefined) throw new InvalidArgumentError('must be a time such as 30s.');
-  return milliseconds;
-}
-
 const another = (name: string, names: readonly string[]): readonly string[] => [...names, name];
 
-/** `cryopod explain pod/NAME`: what a capture of a running pod would be. `end` hears its exit code. */
-export function registerExplain(
-  program: Command,
-  terminal: Terminal,
-  connect: typeof connectKube,
-  end: (code: ExitCode) => void,
-): void {
-  program
+/** `cryopod explain pod/NAME`: what a capture of a running pod would be. */
+export function registerExplain(program: Command, context: CliContext): void {
+  const command = program
     .command('explain')
     .description(
       'what a capture of a running pod would take, lose and be stopped by; freezes nothing',
     )
     .argument('<pod>', 'pod/NAME', podArgument)
-    .option('-n, --namespace <name>', "the pod's; default: that of the context")
     .option(
       '-c, --container <name>',
       'a container to capture, may be repeated; default: all',
@@ -64,28 +55,23 @@ export function registerExplain(
         .argParser(timeArgument)
         .default(60_000, '60s'),
     )
-    .addOption(
-      new Option('-o, --output <form>', 'how to print').choices(['table', 'json']).default('table'),
-    )
-    .option('--kubeconfig <file>', 'default: $KUBECONFIG, then ~/.kube/config')
-    .option('--context <name>', 'of the kubeconfig')
+    .addOption(outputOption('table', 'json', 'yaml'));
+  addKubeOptions(command)
     .addHelpText(
       'after',
-      '\nNeeds the rights to create pods/exec and podsnapshotexplanations.cryopod.dev in the namespace.\nExit codes: 0 it can be captured, 2 it cannot, 1 it could not be found out.',
+      `
+Examples:
+  cryopod explain pod/web
+  cryopod explain web -n team -c main --tcp Refuse -o json
+
+Needs the rights to create pods/exec and podsnapshotexplanations.cryopod.dev in the namespace.
+Exit code 6: it cannot be captured. ${exitCodesText}`,
     )
-    .action(async (pod: string, options: Options) => {
-      const { kubeconfig, context, container, timeout, output, ...question } = options;
-      const kube = await connect({
-        ...(kubeconfig === undefined ? {} : { kubeconfigPath: kubeconfig }),
-        ...(context === undefined ? {} : { context }),
-        requestTimeoutMilliseconds,
-        userAgent: 'cryopod-cli',
-      });
-      try {
-        const asked = { ...question, pod, containers: container, waitMilliseconds: timeout };
-        end(await explainPod(kube, asked, output, terminal));
-      } finally {
-        kube.close();
-      }
-    });
+    .action((pod: string, { container, timeout, output, ...rest }: Options) =>
+      withKube(rest, context, (session) => {
+        const { afterCapture, tcp } = rest;
+        const asked = { pod, afterCapture, tcp, containers: container, waitMilliseconds: timeout };
+        return explainPod(session, asked, output);
+      }),
+    );
 }

@@ -1,12 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { execa } from 'execa';
 import { stringify } from 'yaml';
-import { runCli } from '../../cli/program.ts';
 import type { Bed } from '../bed/bed.ts';
 import { busyboxImage } from '../bed/versions.ts';
+import { runCliInProcess } from '../support/run-cli.ts';
 import { logsOf } from './cluster.ts';
 
 /** Where a node has the compiled workload; pods see it at /fixtures and share what they put there. */
@@ -61,15 +59,8 @@ export async function lastTickOf(bed: Bed, namespace: string, pod: string): Prom
 
 /** `cryopod explain` against the bed, answer as JSON. */
 export async function explain(bed: Bed, words: readonly string[]) {
-  const [input, output, errors] = [new PassThrough(), new PassThrough(), new PassThrough()];
-  const texts = Promise.all([text(output), text(errors)]);
   const argv = ['explain', ...words, '-o', 'json', '--kubeconfig', bed.kubeconfigPath];
-  const code = await runCli(argv, {
-    ...{ input, output, errors, watched: false, environment: {} },
-    ...{ now: Date.now, signal: AbortSignal.timeout(60_000) },
-  });
-  output.end();
-  errors.end();
-  const [printed, complaints] = await texts;
+  const signal = AbortSignal.timeout(60_000);
+  const { code, printed, complaints } = await runCliInProcess(argv, { signal });
   return { code, answer: printed === '' ? {} : JSON.parse(printed), complaints };
 }

@@ -144,7 +144,7 @@ describe('what stands in the way of a capture', () => {
   it.each(cases)('$name: refused in plain words, explained in the same', async (one) => {
     const before = await ticking(one.name, 0);
     const { code, answer, complaints } = await explain(bed, [`pod/${one.name}`, '-n', namespace]);
-    expect(code, complaints).toBe(2);
+    expect(code, complaints).toBe(6);
     const message = await refusal(one.name);
     expect(message).toMatch(one.says);
     expect(answer.blockers.map(({ check }: { check: string }) => check)).toEqual([one.check]);
@@ -161,7 +161,7 @@ describe('what stands in the way of a capture', () => {
     await inAgent('mount -t tmpfs -o size=64k none /var/lib/cryopod-store');
     try {
       const { code, answer, complaints } = await explain(bed, ['pod/plain', '-n', namespace]);
-      expect(code, complaints).toBe(2);
+      expect(code, complaints).toBe(6);
       const message = await refusal('plain');
       expect(message).toMatch(/store \/var\/lib\/cryopod-store has [\d.]+ KiB free, .* may need/);
       expect(answer.blockers.map(({ check }: { check: string }) => check)).toEqual(['room']);

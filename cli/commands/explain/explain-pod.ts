@@ -8,16 +8,16 @@ import {
 import { type Pod, parsePod } from '../../../core/api/workload.ts';
 import { sleep, systemClock } from '../../../core/clock.ts';
 import { Failure, isFailure } from '../../../core/failure.ts';
-import type { ConnectedKube } from '../../../runtime/kube.ts';
 import type { Kube, ObjectKey, RawObject } from '../../../runtime/kube-port.ts';
-import { json } from '../../table.ts';
-import { type ExitCode, exitCodes, type Terminal } from '../../terminal.ts';
+import type { KubeSession } from '../../kube-session.ts';
+import { structured } from '../../output.ts';
+import { readNamed } from '../../read-object.ts';
+import { type ExitCode, exitCodes } from '../../terminal.ts';
 import { asText } from './answer-text.ts';
 
 /** What is asked. No containers: all of them. */
 export type Question = {
   readonly pod: string;
-  readonly namespace?: string;
   readonly containers: readonly string[];
   readonly afterCapture: 'Resume' | 'Terminate';
   readonly tcp: 'Close' | 'Established' | 'Refuse';
@@ -29,14 +29,13 @@ const removeWithinMilliseconds = 5000;
 
 /** `explain`: asks the agent of the pod's node through the API server, prints its answer, and removes the question whatever happens. */
 export async function explainPod(
-  kube: ConnectedKube,
+  session: KubeSession,
   question: Question,
-  output: 'table' | 'json',
-  terminal: Terminal,
+  output: 'table' | 'json' | 'yaml',
 ): Promise<ExitCode> {
+  const { kube, namespace, terminal } = session;
   const { signal } = terminal;
-  const namespace = question.namespace ?? (kube.namespace || 'default');
-  const pod = await readPod(kube, namespace, question.pod, signal);
+  const pod = await readPod(session, question.pod);
   const asked = questionObject(pod, namespace, question);
   const key: ObjectKey = { kind: kinds.podSnapshotExplanation, namespace, name: asked.name };
   try {
@@ -45,7 +44,9 @@ export async function explainPod(
     const { spec, status } = answered;
     const shown = { pod: `${namespace}/${spec.podRef.name}`, nodeName: spec.nodeName, ...status };
     terminal.output.write(
-      output === 'json' ? json({ ...shown, containers: spec.podRef.containers }) : asText(answered),
+      output === 'table'
+        ? asText(answered)
+        : structured(output, { ...shown, containers: spec.podRef.containers }),
     );
     if (status.answer === 'Capturable') return exitCodes.done;
     return status.answer === 'Blocked' ? exitCodes.blocked : exitCodes.failed;
@@ -55,17 +56,15 @@ export async function explainPod(
 }
 
 async function readPod(
-  kube: Kube,
-  namespace: string,
+  session: KubeSession,
   name: string,
-  signal: AbortSignal,
 ): Promise<Pod & { readonly spec: { readonly nodeName: string } }> {
-  const parsed = parsePod(await kube.get({ kind: kinds.pod, namespace, name }, signal));
-  if (!parsed.ok) throw new Failure('terminal', 'UnreadablePod', `pod ${name}: ${parsed.message}`);
-  const { spec, ...rest } = parsed.value;
+  const { object } = await readNamed(session, kinds.pod, name, parsePod);
+  const { spec, ...rest } = object;
   const { nodeName } = spec;
   if (nodeName !== undefined) return { ...rest, spec: { ...spec, nodeName } };
-  throw new Failure('terminal', 'NotScheduled', `pod ${namespace}/${name} runs on no node yet`);
+  const message = `pod ${session.namespace}/${name} runs on no node yet`;
+  throw new Failure('terminal', 'NotScheduled', message);
 }
 
 /** Goes with the pod at the latest: a node that is gone answers nothing and removes nothing. */

@@ -1,42 +1,26 @@
 import { lstat, mkdir, mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readArtifact } from '../../../agent/artifact/read.ts';
 import { digestHex } from '../../../agent/store/digest.ts';
 import type { SnapshotStore } from '../../../agent/store/store.ts';
-import { runCli } from '../../../cli/program.ts';
 import { publishInto, somePages } from '../../support/one-artifact.ts';
+import { runCliInProcess } from '../../support/run-cli.ts';
 
 const { signal } = new AbortController();
 const key = { namespace: 'default', contentUID: 'c0ffee' };
 
 type Ran = { readonly code: number; readonly output: Buffer; readonly errors: string };
 
-/** Runs the command line with nothing but what it is given. */
+/** Runs the command line with nothing but what it is given, on a day of January 2026. */
 async function cryopod(
   words: readonly string[],
-  given: {
-    readonly input?: Buffer;
-    readonly watched?: boolean;
-    readonly environment?: Readonly<Record<string, string>>;
-  } = {},
+  given: Parameters<typeof runCliInProcess>[1] = {},
 ): Promise<Ran> {
-  const [input, output, errors] = [new PassThrough(), new PassThrough(), new PassThrough()];
-  input.end(given.input);
-  const texts = Promise.all([buffer(output), buffer(errors)]);
-  const code = await runCli(words, {
-    ...{ input, output, errors, signal },
-    watched: given.watched ?? false,
-    environment: given.environment ?? {},
-    now: () => Date.parse('2026-01-03T00:00:00Z'),
-  });
-  output.end();
-  errors.end();
-  const [printed, complaints] = await texts;
-  return { code, output: printed, errors: complaints.toString() };
+  const now = () => Date.parse('2026-01-03T00:00:00Z');
+  const { complaints, ...ran } = await runCliInProcess(words, { signal, now, ...given });
+  return { ...ran, errors: complaints };
 }
 
 describe('cryopod artifact', () => {

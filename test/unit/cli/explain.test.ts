@@ -1,11 +1,8 @@
-import { PassThrough } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Preflight } from '../../../agent/capture/backend.ts';
 import { checkRequest } from '../../../agent/capture/check-request.ts';
 import { startExplanations } from '../../../agent/explain/explanations.ts';
 import { FreezeOutlook } from '../../../agent/order/freeze-outlook.ts';
-import { runCli } from '../../../cli/program.ts';
 import { kinds } from '../../../core/api/kinds.ts';
 import { systemClock } from '../../../core/clock.ts';
 import { Failure } from '../../../core/failure.ts';
@@ -14,6 +11,7 @@ import { silentLog } from '../../../runtime/log.ts';
 import { silentReflectorObserver } from '../../../runtime/reflector.ts';
 import { silentQueueObserver } from '../../../runtime/work-queue.ts';
 import { MemoryKube } from '../../support/memory-kube.ts';
+import { runCliInProcess } from '../../support/run-cli.ts';
 
 const found: Preflight = {
   blockers: [],
@@ -88,23 +86,8 @@ async function createPod(spec: RawObject = {}): Promise<void> {
   await kube.patch(key, 'status', { type: 'merge', body: { status } }, signal);
 }
 
-async function explain(...words: readonly string[]) {
-  const [input, output, errors] = [new PassThrough(), new PassThrough(), new PassThrough()];
-  const texts = Promise.all([text(output), text(errors)]);
-  const connected = Object.assign(kube, { server: 'x', namespace: 'team', close: () => {} });
-  const code = await runCli(
-    ['explain', ...words],
-    {
-      ...{ input, output, errors, watched: false, environment: {} },
-      ...{ now: Date.now, signal: stop.signal },
-    },
-    async () => connected,
-  );
-  output.end();
-  errors.end();
-  const [printed, complaints] = await texts;
-  return { code, printed, complaints };
-}
+const explain = (...words: readonly string[]) =>
+  runCliInProcess(['explain', ...words], { kube, namespace: 'team', signal: stop.signal });
 
 const left = async (): Promise<number> =>
   (await kube.list({ kind: kinds.podSnapshotExplanation, limit: 10 }, stop.signal)).items.length;
@@ -129,7 +112,7 @@ it('lists everything in the way, with another exit code', async () => {
   const message = 'process 7 (sh), descriptor 9 is an io_uring';
   node.preflight = { ...found, blockers: [{ check: 'ioUring', message }] };
   const { code, printed } = await explain('pod/web', '-o', 'json', '--tcp', 'Refuse');
-  expect(code).toBe(2);
+  expect(code).toBe(6);
   const said = JSON.parse(printed);
   expect(said).toMatchObject({ pod: 'team/web', nodeName: 'node-a', answer: 'Blocked' });
   const checks = said.blockers.map(({ check }: { readonly check: string }) => check);
@@ -142,18 +125,18 @@ it('says why a pod of the node’s namespaces is not even looked at', async () =
   startAgent();
   await createPod({ hostPID: true });
   const { code, printed } = await explain('po/web');
-  expect(code).toBe(2);
+  expect(code).toBe(6);
   expect(printed).toMatch(/sharedNamespaces +the pod uses hostPID/);
 });
 
 it.each([
-  ['a pod that is not there', 'pod/none', /none/],
-  ['another kind', 'deployment/web', /must be pod\/NAME/],
-])('ends with 1 for %s', async (_, word, complaint) => {
+  ['3 for a pod that is not there', 'pod/wbe', 3, /wbe.*\n.*Did you mean web\?/],
+  ['2 for another kind', 'deployment/web', 2, /must be pod\/NAME/],
+])('ends with %s', async (_, word, expected, complaint) => {
   startAgent();
   await createPod();
   const { code, complaints } = await explain(word);
-  expect(code).toBe(1);
+  expect(code).toBe(expected);
   expect(complaints).toMatch(complaint);
 });
 
@@ -181,6 +164,6 @@ it('passes on what the API server refuses', async () => {
     }
   };
   const { code, complaints } = await explain('pod/web');
-  expect(code).toBe(1);
+  expect(code).toBe(4);
   expect(complaints).toContain('needs the right to create pods/exec');
 });

@@ -13,8 +13,11 @@ describe('a duration', () => {
   });
 
   it('is shown as kubectl shows ages', () => {
-    const ages = [-5, 119_000, 120_000, 7_200_000, 172_800_000].map(formatAge);
-    expect(ages).toEqual(['0s', '119s', '2m', '2h', '2d']);
+    const seconds = [-5, 119, 120, 330, 7200, 12_600, 86_400, 180_000, 864_000, 70_000_000];
+    const ages = seconds.map((one) => formatAge(one * 1000));
+    expect(ages).toEqual([
+      ...['0s', '119s', '2m', '5m30s', '120m', '3h30m', '24h', '2d2h', '10d', '2y80d'],
+    ]);
   });
 });
 

@@ -1,0 +1,94 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { Failure, isFailure } from '../core/failure.ts';
+import type { ConnectedKube, connectKube } from '../runtime/kube.ts';
+import { parseDuration } from './duration.ts';
+import type { ExitCode, Terminal } from './terminal.ts';
+
+/** What every command gets from the program. */
+export type CliContext = {
+  readonly terminal: Terminal;
+  /** How to reach a cluster; the real thing outside tests. */
+  readonly connect: typeof connectKube;
+  /** Hears a command's exit code. */
+  readonly end: (code: ExitCode) => void;
+};
+
+/** The flags that say which cluster, as kubectl has them. */
+export type KubeOptions = {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly cluster?: string;
+  readonly user?: string;
+  readonly namespace?: string;
+  readonly allNamespaces?: boolean;
+  /** Milliseconds. */
+  readonly requestTimeout: number;
+};
+
+/** A connection and where in the cluster the command works. */
+export type KubeSession = {
+  readonly kube: ConnectedKube;
+  /** Of the flag, else of the context, else `default`. */
+  readonly namespace: string;
+  readonly terminal: Terminal;
+};
+
+/** Longest time a timer can be set to; what `--request-timeout 0` stands for. */
+const endlessMilliseconds = 2_147_483_647;
+
+/** A flag's value such as `90s` or `1h30m`, in milliseconds; 0 is no limit. */
+export function timeArgument(text: string): number {
+  const milliseconds = /^[0-9]{1,6}$/.test(text) ? Number(text) * 1000 : parseDuration(text);
+  if (milliseconds === undefined)
+    throw new InvalidArgumentError('must be a time such as 30s or 5m.');
+  return milliseconds === 0 ? endlessMilliseconds : Math.min(milliseconds, endlessMilliseconds);
+}
+
+/** Adds the flags that say which cluster and namespace. */
+export function addKubeOptions(command: Command): Command {
+  return command
+    .option('-n, --namespace <name>', 'default: that of the context')
+    .option('--kubeconfig <file>', 'default: $KUBECONFIG, then ~/.kube/config')
+    .option('--context <name>', 'of the kubeconfig')
+    .option('--cluster <name>', 'of the kubeconfig, in place of the one of the context')
+    .option('--user <name>', 'of the kubeconfig, in place of the one of the context')
+    .addOption(
+      new Option('--request-timeout <time>', 'how long one request may take; 0 for no limit')
+        .argParser(timeArgument)
+        .default(15_000, '15s'),
+    );
+}
+
+/** Adds `-A`, for commands that show objects of many namespaces. */
+export const addAllNamespacesOption = (command: Command): Command =>
+  command.option('-A, --all-namespaces', 'of all namespaces', false);
+
+/** Connects as the flags say, works, closes. A server that cannot be reached is named in what is thrown. */
+export async function withKube(
+  options: KubeOptions,
+  { terminal, connect, end }: CliContext,
+  work: (session: KubeSession) => Promise<ExitCode>,
+): Promise<void> {
+  const { kubeconfig, context, cluster, user } = options;
+  const kube = await connect({
+    ...(kubeconfig === undefined ? {} : { kubeconfigPath: kubeconfig }),
+    ...(context === undefined ? {} : { context }),
+    ...(cluster === undefined ? {} : { cluster }),
+    ...(user === undefined ? {} : { user }),
+    requestTimeoutMilliseconds: options.requestTimeout,
+    userAgent: 'cryopod-cli',
+    onWarning: (text) => terminal.errors.write(`Warning: ${text}\n`),
+  });
+  try {
+    const namespace = options.namespace ?? (kube.namespace || 'default');
+    end(await work({ kube, namespace, terminal }));
+  } catch (error) {
+    throw isFailure(error, 'retry') && ['ConnectionFailed', 'Timeout'].includes(error.reason)
+      ? new Failure('retry', error.reason, `${kube.server} does not answer: ${error.message}`, {
+          cause: error,
+        })
+      : error;
+  } finally {
+    kube.close();
+  }
+}
