@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { systemClock } from '../core/clock.ts';
 import { Failure, isFailure } from '../core/failure.ts';
 import type { ConnectedKube, connectKube } from '../runtime/kube.ts';
+import { serverNow } from '../runtime/kube-port.ts';
 import { parseDuration } from './duration.ts';
 import type { ExitCode, Terminal } from './terminal.ts';
 
@@ -31,6 +33,8 @@ export type KubeSession = {
   /** Of the flag, else of the context, else `default`. */
   readonly namespace: string;
   readonly terminal: Terminal;
+  /** The API server's wall clock, milliseconds: ages are measured against it, the clock here may be wrong. */
+  readonly now: () => number;
 };
 
 /** Longest time a timer can be set to; what `--request-timeout 0` stands for. */
@@ -46,22 +50,25 @@ export function timeArgument(text: string): number {
 
 /** Adds the flags that say which cluster and namespace. */
 export function addKubeOptions(command: Command): Command {
+  const timeout = clusterOption(
+    '--request-timeout <time>',
+    'how long one request may take; 0: no limit',
+  );
   return command
-    .option('-n, --namespace <name>', 'default: that of the context')
-    .option('--kubeconfig <file>', 'default: $KUBECONFIG, then ~/.kube/config')
-    .option('--context <name>', 'of the kubeconfig')
-    .option('--cluster <name>', 'of the kubeconfig, in place of the one of the context')
-    .option('--user <name>', 'of the kubeconfig, in place of the one of the context')
-    .addOption(
-      new Option('--request-timeout <time>', 'how long one request may take; 0 for no limit')
-        .argParser(timeArgument)
-        .default(15_000, '15s'),
-    );
+    .addOption(clusterOption('-n, --namespace <name>', 'default: that of the context'))
+    .addOption(clusterOption('--kubeconfig <file>', 'default: $KUBECONFIG, then ~/.kube/config'))
+    .addOption(clusterOption('--context <name>', 'of the kubeconfig'))
+    .addOption(clusterOption('--cluster <name>', 'in place of that of the context'))
+    .addOption(clusterOption('--user <name>', 'in place of that of the context'))
+    .addOption(timeout.argParser(timeArgument).default(15_000, '15s'));
 }
+
+const clusterOption = (flags: string, description: string): Option =>
+  new Option(flags, description).helpGroup('Where:');
 
 /** Adds `-A`, for commands that show objects of many namespaces. */
 export const addAllNamespacesOption = (command: Command): Command =>
-  command.option('-A, --all-namespaces', 'of all namespaces', false);
+  command.addOption(clusterOption('-A, --all-namespaces', 'of all namespaces').default(false));
 
 /** Connects as the flags say, works, closes. A server that cannot be reached is named in what is thrown. */
 export async function withKube(
@@ -81,7 +88,9 @@ export async function withKube(
   });
   try {
     const namespace = options.namespace ?? (kube.namespace || 'default');
-    end(await work({ kube, namespace, terminal }));
+    const now = (): number =>
+      serverNow(kube, systemClock.monotonicMilliseconds()) ?? terminal.now();
+    end(await work({ kube, namespace, terminal, now }));
   } catch (error) {
     throw isFailure(error, 'retry') && ['ConnectionFailed', 'Timeout'].includes(error.reason)
       ? new Failure('retry', error.reason, `${kube.server} does not answer: ${error.message}`, {

@@ -1,7 +1,17 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help } from 'commander';
 import { connectKube } from '../runtime/kube.ts';
 import { registerArtifact } from './commands/artifact.ts';
+import { registerCancel } from './commands/cancel.ts';
+import { registerCheckpoint } from './commands/checkpoint.ts';
+import { complete } from './commands/completion/complete.ts';
+import { completeWord } from './commands/completion/scripts.ts';
+import { registerCompletion } from './commands/completion.ts';
+import { registerDelete } from './commands/delete.ts';
+import { registerDescribe } from './commands/describe.ts';
 import { registerExplain } from './commands/explain.ts';
+import { registerList } from './commands/list.ts';
+import { registerRestore } from './commands/restore.ts';
+import { registerWait } from './commands/wait.ts';
 import { complain } from './complaint.ts';
 import type { CliContext } from './kube-session.ts';
 import { type ExitCode, exitCodes, exitCodesText, type Terminal } from './terminal.ts';
@@ -9,8 +19,20 @@ import { type ExitCode, exitCodes, exitCodesText, type Terminal } from './termin
 /** Each adds a command, in the order of the help. */
 const registrations: readonly ((program: Command, context: CliContext) => void)[] = [
   registerExplain,
+  registerCheckpoint,
+  registerRestore,
+  registerList,
+  registerDescribe,
+  registerWait,
+  registerCancel,
+  registerDelete,
   registerArtifact,
+  registerCompletion,
 ];
+
+const usual = new Help();
+const isNothing = (value: unknown): boolean =>
+  value === false || (typeof value === 'object' && Object.keys(value ?? {}).length === 0);
 
 /** The whole command line; `context.end` hears the exit code of the command that ran. */
 export function cryopodProgram(context: CliContext): Command {
@@ -22,6 +44,13 @@ export function cryopodProgram(context: CliContext): Command {
     .configureOutput({
       writeOut: (text) => output.write(text),
       writeErr: (text) => errors.write(text),
+      getOutHelpWidth: context.terminal.columns,
+      getErrHelpWidth: context.terminal.columns,
+    })
+    .configureHelp({
+      // Nothing is no default worth a line.
+      optionDescription: (option) =>
+        isNothing(option.defaultValue) ? option.description : usual.optionDescription(option),
     })
     .addHelpText(
       'after',
@@ -41,8 +70,11 @@ export async function runCli(
   const end = (ended: ExitCode): void => {
     code = ended;
   };
+  const context = { terminal, connect, end };
+  const program = cryopodProgram(context);
   try {
-    await cryopodProgram({ terminal, connect, end }).parseAsync(words, { from: 'user' });
+    if (words[0] === completeWord) await complete(program, words.slice(1), context);
+    else await program.parseAsync(words, { from: 'user' });
     return code;
   } catch (error) {
     if (!(error instanceof CommanderError)) return complain(error, terminal);

@@ -16,12 +16,17 @@ export class ProgressLine {
 
   /** `bytesTotal`: undefined where nobody knows it. */
   show(what: string, bytesDone: number, bytesTotal: number | undefined): void {
-    const { watched, errors, now } = this.#terminal;
+    const { watched, now } = this.#terminal;
     const at = now();
     if (!watched || (at - this.#drawnAt < redrawMilliseconds && bytesDone !== bytesTotal)) return;
     this.#drawnAt = at;
+    this.draw(`${what}: ${amount(bytesDone, bytesTotal)}`);
+  }
+
+  /** Any text in the place of the line. */
+  draw(text: string): void {
     this.#shown = true;
-    errors.write(`\r\u001b[K${printable(what)}: ${amount(bytesDone, bytesTotal)}`);
+    this.#terminal.errors.write(`\r\u001b[K${printable(text)}`);
   }
 
   /** Removes the line, so that what follows stands alone. */

@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
+import { another, podArgument } from '../arguments.ts';
 import {
   addKubeOptions,
   type CliContext,
@@ -16,15 +17,6 @@ type Options = KubeOptions &
     readonly timeout: number;
     readonly output: 'table' | 'json' | 'yaml';
   };
-
-/** `web`, `pod/web`, `pods/web`, `po/web` -> `web`, as kubectl takes them. */
-function podArgument(text: string): string {
-  const name = /^(?:(?:pods?|po)\/)?([^/]+)$/.exec(text)?.[1];
-  if (name === undefined) throw new InvalidArgumentError('must be pod/NAME.');
-  return name;
-}
-
-const another = (name: string, names: readonly string[]): readonly string[] => [...names, name];
 
 /** `cryopod explain pod/NAME`: what a capture of a running pod would be. */
 export function registerExplain(program: Command, context: CliContext): void {

@@ -1,28 +1,27 @@
 import type { PodSnapshotExplanation } from '../../../core/api/pod-snapshot-explanation.ts';
 import { formatBytes, formatMilliseconds } from '../../../core/units.ts';
-import { printable, table } from '../../table.ts';
+import { factsText } from '../../facts.ts';
+import { table } from '../../table.ts';
 
 /** An answer as people read it. */
 export function asText({ metadata, spec, status }: PodSnapshotExplanation): string {
-  const facts: readonly (readonly [string, string])[] = [
+  const { estimatedBytes, expectedFreezeMilliseconds } = status;
+  const facts = factsText([
     ['Pod', `${metadata.namespace ?? ''}/${spec.podRef.name}`],
     ['Containers', spec.podRef.containers.join(', ')],
     ['Node', spec.nodeName],
     ['Answer', verdictOf(status)],
-    ...(status.estimatedBytes === undefined
-      ? []
-      : [['Size', `${formatBytes(status.estimatedBytes)} at most`] as const]),
-    ...(status.expectedFreezeMilliseconds === undefined
-      ? []
-      : [['Freeze', `about ${formatMilliseconds(status.expectedFreezeMilliseconds)}`] as const]),
-  ];
-  const width = Math.max(...facts.map(([label]) => label.length)) + 1;
-  const lines = facts.map(
-    ([label, value]) => `${`${label}:`.padEnd(width)}  ${printable(value)}\n`,
-  );
+    ['Size', estimatedBytes === undefined ? '' : `${formatBytes(estimatedBytes)} at most`],
+    [
+      'Freeze',
+      expectedFreezeMilliseconds === undefined
+        ? ''
+        : `about ${formatMilliseconds(expectedFreezeMilliseconds)}`,
+    ],
+  ]);
   const captured = status.captured.map(({ what, bytes }) => [what, formatBytes(bytes)]);
   return [
-    lines.join(''),
+    facts,
     ...section(['CAPTURED', 'SIZE'], captured),
     ...section(['NOT CAPTURED'], rows(status.notCaptured)),
     ...section(['LOST IN A RESTORE'], rows(status.lost)),
