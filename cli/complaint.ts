@@ -74,7 +74,9 @@ export function complain(error: unknown, terminal: Terminal): ExitCode {
   const { errors } = terminal;
   const word = styleText('red', 'error:', { stream: errors });
   errors.write(`${word} ${errorText(error)}\n`);
-  const remedy = code === exitCodes.interrupted ? undefined : remedyOf(error);
+  // After Ctrl-C there is nothing to mend, but there may be something to know.
+  const told = code !== exitCodes.interrupted || error instanceof RemediedFailure;
+  const remedy = told ? remedyOf(error) : undefined;
   if (remedy !== undefined) errors.write(`${remedy}\n`);
   return code;
 }

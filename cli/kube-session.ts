@@ -3,6 +3,7 @@ import { systemClock } from '../core/clock.ts';
 import { Failure, isFailure } from '../core/failure.ts';
 import type { ConnectedKube, connectKube } from '../runtime/kube.ts';
 import { serverNow } from '../runtime/kube-port.ts';
+import { RemediedFailure } from './complaint.ts';
 import { parseDuration } from './duration.ts';
 import type { ExitCode, Terminal } from './terminal.ts';
 
@@ -92,12 +93,17 @@ export async function withKube(
       serverNow(kube, systemClock.monotonicMilliseconds()) ?? terminal.now();
     end(await work({ kube, namespace, terminal, now }));
   } catch (error) {
-    throw isFailure(error, 'retry') && ['ConnectionFailed', 'Timeout'].includes(error.reason)
-      ? new Failure('retry', error.reason, `${kube.server} does not answer: ${error.message}`, {
-          cause: error,
-        })
-      : error;
+    throw namingServer(error, kube.server);
   } finally {
     kube.close();
   }
+}
+
+function namingServer(error: unknown, server: string): unknown {
+  if (!isFailure(error, 'retry') || !['ConnectionFailed', 'Timeout'].includes(error.reason)) {
+    return error;
+  }
+  const message = `${server} does not answer: ${error.message}`;
+  const named = new Failure('retry', error.reason, message, { cause: error });
+  return error instanceof RemediedFailure ? new RemediedFailure(named, error.remedy) : named;
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { conditionSchema, findCondition } from '../../core/api/conditions.ts';
+import { conditionSchema } from '../../core/api/conditions.ts';
 import { recordAt } from '../../runtime/raw-object.ts';
 import type { RequestView, RequestWord } from './view.ts';
 
@@ -37,8 +37,10 @@ export function verdictOn(view: RequestView | undefined, goal: Goal): Verdict {
   if (goal.is === 'ended') return end === undefined ? 'open' : 'reached';
   if (goal.is === 'condition') {
     const conditions = conditionsSchema.parse(recordAt(view.raw, 'status').conditions);
-    const status = findCondition(conditions, goal.type)?.status.toLowerCase();
-    if (status === goal.status.toLowerCase()) return 'reached';
+    // Whatever the case of the letters, as kubectl wait has it.
+    const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
+    const found = conditions.find(({ type }) => same(type, goal.type));
+    if (found !== undefined && same(found.status, goal.status)) return 'reached';
     // A Ready that ended may still become False: its bytes can be found damaged.
     return end === 'failed' ? 'missed' : 'open';
   }

@@ -70,7 +70,9 @@ async function answer(
 ): Promise<Answer> {
   const { command, rest } = commandOf(program, before);
   const words = (some: readonly string[]): Answer => ({ words: some, files: false });
-  if (command.commands.length > 0) return words(command.commands.map((one) => one.name()));
+  if (command.commands.length > 0) {
+    return words(rest.length > 0 ? [] : command.commands.map((one) => one.name()));
+  }
   const option = optionNamed(command, before.at(-1));
   if (option?.required === true) {
     if (option.argChoices !== undefined) return words(option.argChoices);
