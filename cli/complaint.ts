@@ -1,5 +1,5 @@
-import { styleText } from 'node:util';
 import { errorText, Failure } from '../core/failure.ts';
+import { painted } from './paint.ts';
 import { type ExitCode, exitCodes, type Terminal } from './terminal.ts';
 
 /** A failure that the user can mend: `remedy` is the sentence printed below it. */
@@ -72,8 +72,7 @@ const named = (resource = '', group = ''): string =>
 export function complain(error: unknown, terminal: Terminal): ExitCode {
   const code = exitCodeOf(error, terminal.signal);
   const { errors } = terminal;
-  const word = styleText('red', 'error:', { stream: errors });
-  errors.write(`${word} ${errorText(error)}\n`);
+  errors.write(`${painted(errors, 'red', 'error:')} ${errorText(error)}\n`);
   // After Ctrl-C there is nothing to mend, but there may be something to know.
   const told = code !== exitCodes.interrupted || error instanceof RemediedFailure;
   const remedy = told ? remedyOf(error) : undefined;

@@ -1,4 +1,3 @@
-import { styleText } from 'node:util';
 import { kinds } from '../../../core/api/kinds.ts';
 import { parsePodRestore } from '../../../core/api/pod-restore.ts';
 import { parsePodSnapshot } from '../../../core/api/pod-snapshot.ts';
@@ -8,6 +7,7 @@ import {
 } from '../../../core/api/pod-snapshot-content.ts';
 import { errorText, isFailure } from '../../../core/failure.ts';
 import type { KubeSession } from '../../kube-session.ts';
+import { painted } from '../../paint.ts';
 import { parsedOr } from '../../read-object.ts';
 import { findRequest, requestKey } from '../../request/named.ts';
 import type { End } from '../../request/standing.ts';
@@ -32,7 +32,7 @@ export async function describeRequest(session: KubeSession, name: string): Promi
   const parts = await partsOf(session, view);
   const paint = (state: string): string => {
     const { end } = view.standing;
-    return end === undefined ? state : styleText(colours[end], state, { stream: output });
+    return end === undefined ? state : painted(output, colours[end], state);
   };
   output.write(requestText(view, parts, events ?? [], { now: session.now(), paint }));
   return exitCodes.done;
