@@ -1,5 +1,6 @@
 import { errorText, Failure } from '../core/failure.ts';
 import { painted } from './paint.ts';
+import { printable } from './table.ts';
 import { type ExitCode, exitCodes, type Terminal } from './terminal.ts';
 
 /** A failure that the user can mend: `remedy` is the sentence printed below it. */
@@ -21,6 +22,7 @@ const codes: Readonly<Record<string, ExitCode>> = {
   Forbidden: exitCodes.refused,
   Unauthorized: exitCodes.refused,
   Timeout: exitCodes.timedOut,
+  TookTooLong: exitCodes.timedOut,
 };
 
 /** The exit code for what was thrown; `interrupted` wins over whatever an aborted call said. */
@@ -72,10 +74,13 @@ const named = (resource = '', group = ''): string =>
 export function complain(error: unknown, terminal: Terminal): ExitCode {
   const code = exitCodeOf(error, terminal.signal);
   const { errors } = terminal;
-  errors.write(`${painted(errors, 'red', 'error:')} ${errorText(error)}\n`);
+  errors.write(`${painted(errors, 'red', 'error:')} ${harmless(errorText(error))}\n`);
   // After Ctrl-C there is nothing to mend, but there may be something to know.
   const told = code !== exitCodes.interrupted || error instanceof RemediedFailure;
   const remedy = told ? remedyOf(error) : undefined;
   if (remedy !== undefined) errors.write(`${remedy}\n`);
   return code;
 }
+
+/** Messages may have several lines, and names of processes and files in them. */
+const harmless = (message: string): string => message.split('\n').map(printable).join('\n');

@@ -44,8 +44,9 @@ export async function awaitRequest(
   }
 }
 
-/** Ended, whichever way. */
-export const isOver = (view: RequestView | undefined): boolean => view?.standing.end !== undefined;
+/** Ended, whichever way, or gone. */
+export const isOver = (view: RequestView | undefined): boolean =>
+  view === undefined || view.standing.end !== undefined;
 
 /** The failure that a request ended with, in its own words. */
 export function endedAs({ word, metadata, standing }: RequestView): Failure {

@@ -76,6 +76,11 @@ export async function createRequest(
 
 const settleMilliseconds = 5000;
 
+/** The server has answered, and done nothing. */
+const isRefusal = (error: unknown): boolean =>
+  isFailure(error, 'terminal', 'conflict', 'gone') ||
+  (isFailure(error) && ['KindNotServed', 'Unauthorized', 'TooManyRequests'].includes(error.reason));
+
 /** A create whose answer was not heard may have been done: what is so is looked up and said. */
 async function create(
   session: KubeSession,
@@ -87,8 +92,7 @@ async function create(
   try {
     return await session.kube.create(kind, object, { dryRun }, session.terminal.signal);
   } catch (error) {
-    const heard = isFailure(error, 'terminal', 'conflict', 'gone');
-    if (heard || dryRun) throw error;
+    if (dryRun || isRefusal(error)) throw error;
     throw await unheard(session, word, object, error);
   }
 }

@@ -22,7 +22,7 @@ export type Following = {
 };
 
 /**
- * Watches one request until `isEnd`, through restarts of the API server. Rejects with a `Timeout` failure when that takes too long, with the
+ * Watches one request until `isEnd`, through restarts of the API server. Rejects with a `TookTooLong` failure when that takes too long, with the
  * signal's reason on Ctrl-C, and at once when a right is missing.
  */
 export async function followRequest(
@@ -34,7 +34,7 @@ export async function followRequest(
   const cancel = systemClock.after(following.timeoutMilliseconds, () => {
     const waited = `${following.timeoutMilliseconds / 1000} s`;
     const message = `${start.word} ${start.metadata.name} took longer than ${waited}`;
-    stop.abort(new Failure('terminal', 'Timeout', message));
+    stop.abort(new Failure('terminal', 'TookTooLong', message));
   });
   const signal = AbortSignal.any([session.terminal.signal, stop.signal]);
   try {

@@ -57,10 +57,18 @@ export const requestKey = (
 export async function findRequest(session: KubeSession, text: string): Promise<RequestView> {
   const { words, name } = parseNamed(text);
   const found: RequestView[] = [];
+  let hidden: unknown;
   for (const word of words) {
-    const view = await readRequest(session, word, name);
-    if (view !== undefined) found.push(view);
+    try {
+      const view = await readRequest(session, word, name);
+      if (view !== undefined) found.push(view);
+    } catch (error) {
+      // Who may read only one of the kinds that a name may be of can mean only that one.
+      if (!isFailure(error) || !['Forbidden', 'KindNotServed'].includes(error.reason)) throw error;
+      hidden ??= error;
+    }
   }
+  if (found.length === 0 && hidden !== undefined) throw hidden;
   const [only, ...others] = found;
   if (only === undefined) throw await notFound(session, words, name);
   if (others.length === 0) return only;

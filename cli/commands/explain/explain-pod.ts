@@ -108,7 +108,7 @@ async function waitForAnswer(
     if (systemClock.monotonicMilliseconds() >= giveUpAt) {
       const { nodeName } = parsed.value.spec;
       const message = `the agent of node ${nodeName} did not answer within ${waitMilliseconds / 1000} s; see kubectl get pods -n cryopod-system -o wide`;
-      throw new Failure('terminal', 'NoAgentOnNode', message);
+      throw new Failure('terminal', 'TookTooLong', message);
     }
     await sleep(systemClock, lookEveryMilliseconds, signal);
   }

@@ -1,3 +1,4 @@
+import { isFailure } from '../../../core/failure.ts';
 import { usageFailure } from '../../complaint.ts';
 import type { KubeSession } from '../../kube-session.ts';
 import { doneText, type OutputForm, typedName } from '../../output.ts';
@@ -17,7 +18,14 @@ export async function waitFor(
     readonly timeoutMilliseconds: number;
   },
 ): Promise<ExitCode> {
-  const start = await findRequest(session, name);
+  const start = await findRequest(session, name).catch((error: unknown) => {
+    if (wish.goal?.is === 'deleted' && isFailure(error, 'gone')) return undefined;
+    throw error;
+  });
+  if (start === undefined) {
+    session.terminal.errors.write(`${name} is not there.\n`);
+    return exitCodes.done;
+  }
   const goal = wish.goal ?? usualGoal[start.word];
   const odd = mismatch(start.word, goal);
   if (odd !== undefined) throw usageFailure(`--for ${goal.is}: ${odd}`);

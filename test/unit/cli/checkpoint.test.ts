@@ -165,6 +165,21 @@ describe('cryopod checkpoint', () => {
     expect(snapshots()).toEqual([]);
   });
 
+  it('ends with 3 when the snapshot is deleted meanwhile', async () => {
+    const key = { kind: kinds.podSnapshot, namespace: 'team', name: 'x' };
+    await world.onceWatched(() => world.kube.delete(key, {}, new AbortController().signal));
+    const { code, complaints } = await world.run(['checkpoint', 'web', '--name', 'x', '--wait']);
+    expect([code, complaints]).toEqual([3, expect.stringContaining('was deleted while')]);
+  });
+
+  it('says what to install where the kind is not served', async () => {
+    world.kube.before = ({ verb }) => {
+      if (verb === 'create') throw new Failure('retry', 'KindNotServed', '404 page not found');
+    };
+    const { code, complaints } = await world.run(['checkpoint', 'web', '--name', 'x']);
+    expect([code, complaints]).toEqual([1, expect.stringContaining('kubectl apply -k deploy')]);
+  });
+
   it('says that a name is taken', async () => {
     await world.snapshot('x');
     const { code, complaints } = await world.run(['checkpoint', 'web', '--name', 'x']);

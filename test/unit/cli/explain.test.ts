@@ -151,7 +151,7 @@ it('a container that does not exist is unknown, and named', async () => {
 it('waits for an agent no longer than it is told, and leaves nothing behind', async () => {
   await createPod();
   const { code, complaints } = await explain('pod/web', '--timeout', '1s');
-  expect(code).toBe(1);
+  expect(code).toBe(5);
   expect(complaints).toContain('the agent of node node-a did not answer within 1 s');
   expect(await left()).toBe(0);
 });

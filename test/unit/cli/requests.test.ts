@@ -125,6 +125,8 @@ describe('cryopod wait', () => {
     await world.onceWatched(() => world.kube.delete(key, {}, new AbortController().signal));
     const { printed } = await world.run(['wait', 'one', '--for', 'deleted']);
     expect(printed).toBe('podsnapshot.nvidia.com/one deleted\n');
+    const again = await world.run(['wait', 'one', '--for', 'deleted']);
+    expect([again.code, again.complaints]).toEqual([0, 'one is not there.\n']);
   });
 
   it('goes on when the API server breaks off, and stops when it may not watch', async () => {
@@ -270,6 +272,17 @@ describe('cryopod describe', () => {
     const { printed } = await world.run(['describe', 'snapshot/two']);
     expect(printed).toMatch(/^Waits for: +Queued: place 2,; 1 at a time$/m);
     expect(printed).toMatch(/^Progress: +1 B of 4 B, 25 %$/m);
+  });
+
+  it('looks at the kind that may be read when the other may not', async () => {
+    await world.snapshot('one', readyStatus);
+    world.kube.before = ({ verb, kind }) => {
+      if (verb === 'get' && kind === 'PodRestore') {
+        throw new Failure('terminal', 'Forbidden', 'cannot get');
+      }
+    };
+    expect((await world.run(['describe', 'one'])).code).toBe(0);
+    expect((await world.run(['describe', 'none'])).code).toBe(4);
   });
 
   it('tells why each node can or cannot take a restore', async () => {
