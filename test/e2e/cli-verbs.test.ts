@@ -55,7 +55,7 @@ describe('the compiled command line', () => {
     });
   };
 
-  it('captures a pod, shows it and deletes it with its bytes', async () => {
+  it('captures a pod, waits for it and shows it', async () => {
     const environmentOfPod = {
       MEMORY_MEBIBYTES: '64',
       KEEP_RUNNING: '1',
@@ -94,7 +94,27 @@ describe('the compiled command line', () => {
     const half = ['__complete', 'delete', '-n', namespace, 'k'];
     const offered = await execa('cryopod', half, { env: environment() });
     expect(offered.stdout).toBe('kept\n:4');
+  });
 
+  it('restores it on the other node, where it counts on', async () => {
+    const before = lastTick(await logsOf(bed, namespace, 'counter'));
+    await bed.kubectl(['delete', 'pod', 'counter', '-n', namespace]);
+    const words = ['restore', 'kept', '--name', 'again', '--pod-name', 'counter-again'];
+    const restored = await kubectlCryopod(...words, '--to-node', 'node-b', '--wait');
+    expect(restored.exitCode, restored.stderr).toBe(0);
+    expect(restored.stdout).toMatch(/again restored as pod\/counter-again on node-b in .+s$/);
+    const after = await waitForTick(bed, namespace, 'counter-again');
+    expect(after.token).toBe(before?.token);
+    const listed = await cryopod('list');
+    expect(listed.stdout).toMatch(/^snapshot +kept +pod\/counter +node-a +Ready /m);
+    expect(listed.stdout).toMatch(/^restore +again +snapshot\/kept +node-b +Restored /m);
+    const described = await cryopod('describe', 'again');
+    expect(described.stdout).toMatch(/^Pod: +counter-again \(UID /m);
+    const waited = await cryopod('wait', 'restore/again', '-o', 'name');
+    expect([waited.exitCode, waited.stdout]).toEqual([0, 'podrestore.cryopod.dev/again']);
+  });
+
+  it('deletes a snapshot with its bytes, and leaves a restored pod alone', async () => {
     const snapshot = await readSnapshot(bed, namespace, 'kept');
     const deleted = await cryopod('delete', 'kept', '--yes', '--wait');
     expect([deleted.exitCode, deleted.stdout], deleted.stderr).toEqual([
@@ -105,5 +125,8 @@ describe('the compiled command line', () => {
     const store = join(bed.node('node-a').rootPath, 'var/lib/cryopod-store/snapshots', namespace);
     expect(await readdir(store).catch(() => [])).toEqual([]);
     expect((await kubectlCryopod('describe', 'kept')).exitCode).toBe(3);
+    const gone = await kubectlCryopod('delete', 'again', '--wait');
+    expect([gone.exitCode, gone.stdout]).toEqual([0, 'podrestore.cryopod.dev/again deleted']);
+    await bed.kubectl(['get', 'pod', 'counter-again', '-n', namespace]);
   });
 });

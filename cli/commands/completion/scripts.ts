@@ -27,7 +27,7 @@ _cryopod() {
   found=("\${(@)lines:#:*}")
   if [[ \${lines[-1]} == :0 ]]; then _files; else compadd -a found; fi
 }
-compdef _cryopod cryopod
+if [[ \${funcstack[1]} == _cryopod ]]; then _cryopod "$@"; else compdef _cryopod cryopod; fi
 `,
   fish: `function __cryopod_complete
   set -l words (commandline -opc) (commandline -ct)
