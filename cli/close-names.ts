@@ -1,6 +1,6 @@
 /** Names that somebody who typed `name` may have meant, nearest first: few letters apart, or one within the other. Pure. */
 export function closeNames(name: string, names: readonly string[]): readonly string[] {
-  const near = Math.min(name.length - 1, Math.max(2, Math.floor(name.length / 3)));
+  const near = Math.min(name.length - 1, Math.max(1, Math.floor(name.length / 3)));
   return names
     .map((other) => ({ other, distance: distanceOf(name, other) }))
     .filter(
@@ -14,15 +14,22 @@ export function closeNames(name: string, names: readonly string[]): readonly str
     .map(({ other }) => other);
 }
 
-/** Levenshtein's: how many letters to add, drop or change. */
+/** How many letters to add, drop, change or swap with their neighbour (optimal string alignment). */
 function distanceOf(from: string, to: string): number {
+  let before: readonly number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [index, letter] of [...from].entries()) {
+  for (let index = 0; index < from.length; index += 1) {
     const next = [index + 1];
-    for (const [column, other] of [...to].entries()) {
-      const changed = (row[column] ?? 0) + (letter === other ? 0 : 1);
-      next.push(Math.min(changed, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
+    for (let column = 0; column < to.length; column += 1) {
+      const changed = (row[column] ?? 0) + (from[index] === to[column] ? 0 : 1);
+      const swapped =
+        from[index] === to[column - 1] && from[index - 1] === to[column]
+          ? (before[column - 1] ?? 0) + 1
+          : changed;
+      const added = Math.min(row[column + 1] ?? 0, next[column] ?? 0) + 1;
+      next.push(Math.min(changed, added, swapped));
     }
+    before = row;
     row = next;
   }
   return row[to.length] ?? 0;

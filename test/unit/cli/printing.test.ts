@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { closeNames } from '../../../cli/close-names.ts';
+import { remedyOf } from '../../../cli/complaint.ts';
 import { formatAge, parseDuration } from '../../../cli/duration.ts';
 import { printable, table } from '../../../cli/table.ts';
+import { Failure } from '../../../core/failure.ts';
 
 describe('a duration', () => {
   it('is read in seconds, minutes, hours and days, and in nothing else', () => {
@@ -36,5 +39,40 @@ describe('a table', () => {
 
   it('lets no name from an artifact command the terminal', () => {
     expect(printable('a\u001b[2Jb\u009b31mc\r\n')).toBe('a?[2Jb?31mc??');
+  });
+});
+
+describe('names that may have been meant', () => {
+  it.each([
+    ['wbe', ['web', 'db', 'worker'], ['web']],
+    ['web', ['web-x2k4p', 'my-web', 'other'], ['my-web', 'web-x2k4p']],
+    ['postgers', ['postgres', 'postgres-2', 'redis'], ['postgres']],
+    ['a', ['b', 'c'], []],
+    ['x', [], []],
+  ])('for %s of %j are %j', (name, names, expected) => {
+    expect(closeNames(name, names)).toEqual(expected);
+  });
+});
+
+describe('what to do about an error', () => {
+  const forbidden = (message: string) => remedyOf(new Failure('terminal', 'Forbidden', message));
+
+  it('names the missing right, as RBAC and as the admission policies say it', () => {
+    expect(
+      forbidden(
+        'podsnapshots.nvidia.com is forbidden: User "eve" cannot create resource "podsnapshots" in API group "nvidia.com" in the namespace "team"',
+      ),
+    ).toContain('to create podsnapshots.nvidia.com in namespace team: kubectl auth can-i');
+    expect(
+      forbidden(
+        'nodes is forbidden: User "eve" cannot list resource "nodes" in API group "" at the cluster scope',
+      ),
+    ).toContain('to list nodes in the whole cluster: kubectl auth can-i list nodes.');
+    expect(
+      forbidden(
+        'a snapshot is the memory of a pod: to create one, eve needs the right to create pods/exec in namespace team',
+      ),
+    ).toContain('kubectl auth can-i create pods/exec -n team.');
+    expect(forbidden('because')).toBeUndefined();
   });
 });
