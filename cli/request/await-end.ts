@@ -29,6 +29,10 @@ export async function awaitRequest(
   try {
     return await followRequest(session, start, {
       ...wanted,
+      onSilence: ({ message }) => {
+        progress.clear();
+        session.terminal.errors.write(`${message}; trying again\n`);
+      },
       onChange: (view) => {
         last = view;
         if (view !== undefined && view.standing.end === undefined) progress.show(view);

@@ -17,6 +17,8 @@ export type Following = {
   readonly timeoutMilliseconds: number;
   /** Called with each change, first with the request as it is; undefined: it is gone, or another took its name. */
   readonly onChange: (view: RequestView | undefined) => void;
+  /** Called once each time that the API server does not answer; it is asked again until it does. */
+  readonly onSilence: (failure: Failure) => void;
   /** Whether that is what was waited for. */
   readonly isEnd: (view: RequestView | undefined) => boolean;
 };
@@ -38,7 +40,7 @@ export async function followRequest(
   });
   const signal = AbortSignal.any([session.terminal.signal, stop.signal]);
   try {
-    for await (const view of changes(session, start, signal)) {
+    for await (const view of changes(session, start, following.onSilence, signal)) {
       following.onChange(view);
       if (following.isEnd(view)) return view;
     }
@@ -52,17 +54,22 @@ export async function followRequest(
 async function* changes(
   session: KubeSession,
   start: RequestView,
+  onSilence: Following['onSilence'],
   signal: AbortSignal,
 ): AsyncIterable<RequestView | undefined> {
+  let heard = true;
   for (;;) {
     try {
       const now = await current(session, start, signal);
+      heard = true;
       yield now;
-      // Nothing more can become of it.
+      // Nothing more can become of what is gone.
       if (now !== undefined) yield* watched(session, now, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!isFailure(error, 'retry', 'gone')) throw error;
+      if (heard) onSilence(error);
+      heard = false;
     }
     // Rejects with the signal's reason: this is what ends it.
     await sleep(systemClock, pauseMilliseconds, signal);

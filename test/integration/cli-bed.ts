@@ -13,8 +13,11 @@ const program = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 export type CliBed = DefinitionsBed & {
   /** The command line within this process, as administrator. */
   readonly run: (...words: readonly string[]) => ReturnType<typeof runCliInProcess>;
-  /** The same as a process of its own. */
-  readonly start: (words: readonly string[]) => ReturnType<typeof startProcess>;
+  /** The same as a process of its own; `says` waits until it has said something on standard error. */
+  readonly start: (words: readonly string[]) => {
+    readonly ran: ReturnType<typeof startProcess>;
+    readonly says: (what: string) => Promise<true>;
+  };
   readonly kubeconfigPath: string;
   /** Merges into the status of `KIND/NAME`. */
   readonly status: (of: string, status: object) => Promise<void>;
@@ -65,7 +68,20 @@ export async function openCliBed(bedName: string): Promise<CliBed> {
     ...definitions,
     run: (...words) => runCliInProcess([...words, '--kubeconfig', kubeconfigPath]),
     kubeconfigPath,
-    start: (words) => startProcess(words, kubeconfigPath),
+    start: (words) => {
+      const ran = startProcess(words, kubeconfigPath);
+      let said = '';
+      ran.stderr.on('data', (chunk: unknown) => {
+        said += String(chunk);
+      });
+      const says = (what: string): Promise<true> =>
+        bed.waitFor(
+          `the program to say '${what}'`,
+          async () => said.includes(what) || undefined,
+          20_000,
+        );
+      return { ran, says };
+    },
     status: async (of, status) => {
       await definitions.patch([of, '--subresource=status'], { status });
     },

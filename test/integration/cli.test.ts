@@ -66,18 +66,10 @@ describe('cryopod checkpoint', () => {
   });
 
   it('is interrupted with 130, and the capture goes on', async () => {
-    const running = cli.start(['checkpoint', 'web', '--name', 'long', '--wait']);
-    let said = '';
-    running.stderr.on('data', (chunk: unknown) => {
-      said += String(chunk);
-    });
-    await cli.bed.waitFor(
-      'it to wait',
-      async () => said.includes('snapshot long Pending') || undefined,
-      20_000,
-    );
-    running.kill('SIGINT');
-    const { exitCode, stderr } = await running;
+    const { ran, says } = cli.start(['checkpoint', 'web', '--name', 'long', '--wait']);
+    await says('snapshot long Pending');
+    ran.kill('SIGINT');
+    const { exitCode, stderr } = await ran;
     expect(exitCode, stderr).toBe(130);
     expect(stderr).toContain('snapshot long goes on in the cluster.');
     expect((await cli.appears('podsnap/long')).spec.cancel).toBe(false);
@@ -168,9 +160,9 @@ describe('what is there', () => {
 
   it('is offered by completion', async () => {
     const where = ['--kubeconfig', cli.kubeconfigPath];
-    const offered = await cli.start(['__complete', 'restore', ...where, 'o']);
+    const offered = await cli.start(['__complete', 'restore', ...where, 'o']).ran;
     expect(offered.stdout.trim().split('\n')).toEqual(['one', ':4']);
-    const spaces = await cli.start(['__complete', 'list', ...where, '-n', 'kube-p']);
+    const spaces = await cli.start(['__complete', 'list', ...where, '-n', 'kube-p']).ran;
     expect(spaces.stdout.trim().split('\n')).toEqual(['kube-public', ':4']);
   });
 });
@@ -178,13 +170,15 @@ describe('what is there', () => {
 describe('cryopod wait', () => {
   it('goes on while the API server starts again', async () => {
     await cli.run('checkpoint', 'web', '--name', 'patient', '-o', 'name');
-    const waiting = cli.run('wait', 'patient');
+    const { ran, says } = cli.start(['wait', 'patient']);
+    await says('snapshot patient Pending');
     await cli.bed.kill('apiserver');
+    await says('; trying again');
     await cli.bed.start('apiserver');
     await cli.appears('podsnap/patient');
     await cli.status('podsnap/patient', readyStatus);
-    const { code, printed, complaints } = await waiting;
-    expect([code, printed], complaints).toEqual([0, 'podsnapshot.nvidia.com/patient ready\n']);
+    const { exitCode, stdout, stderr } = await ran;
+    expect([exitCode, stdout], stderr).toEqual([0, 'podsnapshot.nvidia.com/patient ready']);
   });
 
   it('ends with 5 in time, with 1 for what cannot come, with 3 for what is not there', async () => {
