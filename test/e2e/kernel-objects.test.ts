@@ -15,9 +15,10 @@ describe('a program that holds one of every kernel object', () => {
   });
   afterAll(() => deleteNamespace(bed, namespace));
 
-  it('runs again on the other node with all of them', () =>
+  it('runs again on both nodes with all of them', () =>
     expectToRunAgain(
       { bed, namespace, source: 'node-a', target: 'node-b' },
       { name: 'objects', image: testWorkloads, command: ['kernel-objects'] },
+      { everywhere: true },
     ));
 });

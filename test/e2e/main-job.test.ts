@@ -1,8 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 import { isTrue } from '../../core/api/conditions.ts';
 import type { Bed } from '../bed/bed.ts';
+import { readCaptured } from './captured-file.ts';
 import {
   attachSharedBed,
   createNamespace,
@@ -15,7 +17,7 @@ import {
   readSnapshot,
   waitForEmptyStaging,
 } from './cluster.ts';
-import { endRun, readCapturedFile, runAgain } from './run-again.ts';
+import { placeholderOf, waitForRestored } from './placeholder.ts';
 import { counterCheckpoint } from './workloads.ts';
 
 describe('a DynamoCheckpoint of the counter', () => {
@@ -29,7 +31,7 @@ describe('a DynamoCheckpoint of the counter', () => {
     await deleteNamespace(bed, namespace);
   });
 
-  it('becomes Ready, and its artifact alone runs again on the other node', async () => {
+  it('becomes Ready, and what it captured is restored on the other node', async () => {
     await bed.apply(counterCheckpoint({ name: 'counter', namespace, memoryMebibytes: 64 }));
     const sourcePod = await bed.waitFor(
       'the pod of the checkpoint Job',
@@ -75,38 +77,37 @@ describe('a DynamoCheckpoint of the counter', () => {
     );
     for (const name of bed.nodes) await waitForEmptyStaging(bed, name);
 
+    const { template } = content.spec.source;
+    if (template === undefined) throw new Error('the content keeps no template');
     const sourceNode = sourcePod.spec.nodeName;
     const node = bed.nodes.find((name) => name !== sourceNode);
     if (node === undefined) throw new Error('the bed has one node only');
-    const run = {
-      bed,
-      node,
-      namespace,
-      podName: 'counter-again',
-      image: 'cryopod.dev/sample-counter:dev',
-      artifact: { namespace, contentUID: content.metadata.uid },
-    };
-    await runAgain(run);
+    const again = 'counter-again';
+    const source = stringify({ metadata: { namespace }, spec: template.spec });
+    await bed.apply(placeholderOf(source, { name: again, snapshot: 'counter', nodeName: node }));
+    await waitForRestored(bed, namespace, again);
     const first = await bed.waitFor(
       'the restored counter to print',
-      async () => firstTick(await logsOf(bed, namespace, 'counter-again')),
+      async () => firstTick(await logsOf(bed, namespace, again)),
       30_000,
     );
     expect(first.token).toBe(before?.token);
     // The counter writes the number into its writable layer just before it prints it: memory and files are of one instant.
-    const captured = Number(await readCapturedFile(run, 'var/lib/counter/state'));
+    const artifact = { namespace, contentUID: content.metadata.uid };
+    const layer = 'containers/main/rootfs.tar';
+    const captured = Number(await readCaptured(bed, artifact, layer, 'var/lib/counter/state'));
     expect(captured).toBeGreaterThan(0);
     expect([captured, captured + 1]).toContain(first.count);
     const later = await bed.waitFor(
       'the restored counter to count on',
       async () => {
-        const tick = lastTick(await logsOf(bed, namespace, 'counter-again'));
+        const tick = lastTick(await logsOf(bed, namespace, again));
         return tick !== undefined && tick.count >= first.count + 2 ? tick : undefined;
       },
       30_000,
     );
     expect(later.token).toBe(before?.token);
-    await endRun(run);
+    await bed.kubectl(['delete', 'pod', again, '-n', namespace, '--wait=false']);
   });
 
   it('leaves no bytes when the snapshot is deleted', async () => {

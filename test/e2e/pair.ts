@@ -1,5 +1,5 @@
+import { stringify } from 'yaml';
 import { busyboxImage } from '../bed/versions.ts';
-import type { PlaceholderSpec } from './run-again.ts';
 
 /*
  * Two containers throw a number back and forth through two emptyDirs, as fast as they can. Each knows what it may find at any instant, and ends with
@@ -23,9 +23,12 @@ while true; do
 done`;
 };
 
-/** The pod's hostname, volumes and containers, without what they run. */
-export const pairSpec: PlaceholderSpec = {
-  hostname: 'pair',
+const commands: Readonly<Record<string, string>> = {
+  serve: player('/data/ball', '/fast/answers/ball', 'serves'),
+  answer: `echo mine >/tmp/own; ln /tmp/own /tmp/twin; truncate -s 1000000000 /tmp/sparse; rm /bin/nc; ${player('/out/ball', '/in/ball', 'answers')}`,
+};
+
+const spec = {
   volumes: [
     { name: 'data', emptyDir: {} },
     { name: 'fast', emptyDir: { medium: 'Memory' } },
@@ -59,8 +62,28 @@ export const pairSpec: PlaceholderSpec = {
   ],
 };
 
-/** What each of them runs. */
-export const pairCommands: Readonly<Record<string, string>> = {
-  serve: player('/data/ball', '/fast/answers/ball', 'serves'),
-  answer: `echo mine >/tmp/own; ln /tmp/own /tmp/twin; truncate -s 1000000000 /tmp/sparse; rm /bin/nc; ${player('/out/ball', '/in/ball', 'answers')}`,
-};
+/** The names of the two containers. */
+export const pairContainers: readonly string[] = spec.containers.map(({ name }) => name);
+
+/** The pod of both. */
+export const pairPod = (options: {
+  readonly name: string;
+  readonly namespace: string;
+  readonly nodeName: string;
+}): string =>
+  stringify({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: options.name, namespace: options.namespace },
+    spec: {
+      ...spec,
+      nodeName: options.nodeName,
+      terminationGracePeriodSeconds: 1,
+      restartPolicy: 'Never',
+      containers: spec.containers.map((container) => ({
+        ...container,
+        imagePullPolicy: 'Never',
+        command: ['sh', '-c', commands[container.name]],
+      })),
+    },
+  });

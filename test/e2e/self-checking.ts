@@ -1,9 +1,10 @@
 import { expect } from 'vitest';
+import { parse } from 'yaml';
 import { isTrue } from '../../core/api/conditions.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { Bed } from '../bed/bed.ts';
-import { logsOf, readContent, waitForEnd } from './cluster.ts';
-import { endRun, type PlaceholderSpec, type RunAgain, runAgain } from './run-again.ts';
+import { logsOf, waitForEnd } from './cluster.ts';
+import { placeholderOf, waitForRestored } from './placeholder.ts';
 import { snapshotOf, sourcePod } from './workloads.ts';
 
 /*
@@ -13,6 +14,13 @@ import { snapshotOf, sourcePod } from './workloads.ts';
 
 /** The image of test/fixtures/workloads. */
 export const testWorkloads = 'cryopod.dev/test-workloads:dev';
+
+/** A shell that says OK for ever, once `prepare` has run. */
+export const sayingOK = (prepare: string): readonly string[] => [
+  'sh',
+  '-c',
+  `${prepare}\ntoken=$(tr -d - < /proc/sys/kernel/random/uuid); i=0; while :; do i=$((i+1)); echo "OK $i token=$token"; sleep 0.2; done`,
+];
 
 export type Said = { readonly count: number; readonly token: string };
 
@@ -70,61 +78,51 @@ export async function captured(place: Place, pod: string): Promise<PodSnapshot> 
   return ended;
 }
 
-/** Deletes the source of a snapshot and starts what was captured on the other node, from the artifact alone. */
-export async function startedAgain(
+/** Deletes the source of a snapshot and has it restored on the other node, or on the one that is named; resolves to the new pod's name. */
+export async function restored(
   place: Place,
-  snapshot: PodSnapshot,
-  source: { readonly image: string; readonly emptyDirAt?: string },
-): Promise<RunAgain> {
-  const { bed, namespace, target } = place;
-  const pod = snapshot.metadata.name;
-  await bed.kubectl(['delete', 'pod', pod, '-n', namespace, '--wait=false']);
-  const content = await readContent(bed, snapshot.metadata.uid);
-  const run: RunAgain = {
-    ...{ bed, namespace, node: target, podName: `${pod}-again` },
-    spec: placeholderOf(source),
-    artifact: { namespace, contentUID: content?.metadata.uid ?? '' },
-  };
-  await runAgain(run);
-  return run;
+  snapshot: string,
+  source: string,
+  nodeName: string = place.target,
+): Promise<string> {
+  const { bed, namespace } = place;
+  const { metadata } = parse(source);
+  const gone = ['--ignore-not-found', '--wait=false'];
+  await bed.kubectl(['delete', 'pod', metadata.name, '-n', namespace, ...gone]);
+  const name = `${snapshot}-on-${nodeName}`;
+  await bed.apply(placeholderOf(source, { name, snapshot, nodeName }));
+  await waitForRestored(bed, namespace, name);
+  return name;
 }
 
-const placeholderOf = (source: {
-  readonly image: string;
-  readonly emptyDirAt?: string;
-}): PlaceholderSpec => {
-  const control = { name: 'snapshot-control', mountPath: '/snapshot-control', subPath: 'main' };
-  const own =
-    source.emptyDirAt === undefined ? [] : [{ name: 'own', mountPath: source.emptyDirAt }];
-  return {
-    volumes: [
-      { name: 'snapshot-control', emptyDir: {} },
-      ...own.map(({ name }) => ({ name, emptyDir: {} })),
-    ],
-    containers: [{ name: 'main', image: source.image, volumeMounts: [control, ...own] }],
-  };
-};
+/** Removes a pod without waiting for the end. */
+export const endPod = ({ bed, namespace }: Place, pod: string): Promise<string> =>
+  bed.kubectl(['delete', 'pod', pod, '-n', namespace, '--wait=false']);
 
 /**
- * The whole proof for one workload: it runs, is captured, goes on, is deleted, and runs again on the other node where it goes on once more, with
- * its token and everything it holds.
+ * The whole proof for one workload: it runs, is captured, goes on, is deleted, and is restored on the other node (`everywhere`: and on its own) where it
+ * goes on once more, with its token and everything it holds.
  */
 export async function expectToRunAgain(
   place: Place,
   options: Omit<Parameters<typeof sourcePod>[0], 'namespace' | 'nodeName'>,
+  where: { readonly everywhere: boolean } = { everywhere: false },
 ): Promise<void> {
-  const { bed, namespace, source } = place;
+  const { bed, namespace, source, target } = place;
   const { name } = options;
-  await bed.apply(sourcePod({ ...options, namespace, nodeName: source }));
+  const manifest = sourcePod({ ...options, namespace, nodeName: source });
+  await bed.apply(manifest);
   const before = await waitForWord(place, name, 1);
-  const snapshot = await captured(place, name);
+  await captured(place, name);
   const since = saidIn(await logsOf(bed, namespace, name)).at(-1)?.count ?? 0;
   expect((await waitForWord(place, name, since)).token).toBe(before.token);
-  const run = await startedAgain(place, snapshot, options);
-  const first = await waitForWord(place, run.podName, 0);
-  expect(first.token).toBe(before.token);
-  expect(first.count).toBeGreaterThanOrEqual(before.count);
-  const later = await waitForWord(place, run.podName, first.count + 1);
-  expect(later.token).toBe(before.token);
-  await endRun(run);
+  for (const node of where.everywhere ? [target, source] : [target]) {
+    const pod = await restored(place, name, manifest, node);
+    const first = await waitForWord(place, pod, 0);
+    expect(first.token).toBe(before.token);
+    expect(first.count).toBeGreaterThanOrEqual(before.count);
+    const later = await waitForWord(place, pod, first.count + 1);
+    expect(later.token).toBe(before.token);
+    await endPod(place, pod);
+  }
 }

@@ -9,11 +9,10 @@ import {
   firstTick,
   lastTick,
   logsOf,
-  readContent,
   readSnapshot,
   waitForEnd,
 } from './cluster.ts';
-import { endRun, runAgain } from './run-again.ts';
+import { placeholderOf, waitForRestored } from './placeholder.ts';
 import { snapshotOf, sourcePod } from './workloads.ts';
 
 const image = 'cryopod.dev/sample-counter:dev';
@@ -101,17 +100,17 @@ describe('a snapshot that ends its source', () => {
         await bed.waitFor('the Deployment to make another', another, 60_000);
       }
 
-      const content = await readContent(bed, ended.metadata.uid);
-      const artifact = { namespace, contentUID: content?.metadata.uid ?? '' };
-      const run = { bed, node: target, namespace, podName: `${name}-again`, image, artifact };
-      await runAgain(run);
+      const again = `${name}-again`;
+      const wanted = { name: again, snapshot: name, nodeName: target };
+      await bed.apply(placeholderOf(counter(name), wanted));
+      await waitForRestored(bed, namespace, again);
       const next = await bed.waitFor(
         'the restored counter to print',
-        async () => firstTick(await logsOf(bed, namespace, run.podName)),
+        async () => firstTick(await logsOf(bed, namespace, again)),
         30_000,
       );
       expect(next).toEqual({ token: last?.token, count: (last?.count ?? 0) + 1 });
-      await endRun(run);
+      await bed.kubectl(['delete', 'pod', again, '-n', namespace, '--wait=false']);
     },
   );
 });

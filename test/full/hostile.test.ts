@@ -4,18 +4,17 @@ import type { Bed } from '../bed/bed.ts';
 import { testWorkloadsImage } from '../bed/images/build.ts';
 import { findAgentPid } from '../e2e/agent-pid.ts';
 import { attachSharedBed, createNamespace, deleteNamespace, waitForEnd } from '../e2e/cluster.ts';
-import { expectToRunAgain, type Place, testWorkloads, waitForWord } from '../e2e/self-checking.ts';
+import {
+  expectToRunAgain,
+  type Place,
+  sayingOK,
+  testWorkloads,
+  waitForWord,
+} from '../e2e/self-checking.ts';
 import { snapshotOf, sourcePod } from '../e2e/workloads.ts';
 
 /** The agent's memory at its highest: Node, its buffer pool and its worker threads, whatever a workload makes it read. */
 const mostAgentMebibytes = 512;
-
-/** Says OK for ever, once `prepare` has run. */
-const sayingOK = (prepare: string): readonly string[] => [
-  'sh',
-  '-c',
-  `${prepare}\ntoken=$(tr -d - < /proc/sys/kernel/random/uuid); i=0; while :; do i=$((i+1)); echo "OK $i token=$token"; sleep 0.2; done`,
-];
 
 describe('a hostile workload', () => {
   let bed: Bed;

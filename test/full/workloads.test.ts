@@ -2,13 +2,20 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findCondition } from '../../core/api/conditions.ts';
 import type { Bed } from '../bed/bed.ts';
 import { testWorkloadsImage } from '../bed/images/build.ts';
-import { attachSharedBed, createNamespace, deleteNamespace, waitForEnd } from '../e2e/cluster.ts';
-import { endRun } from '../e2e/run-again.ts';
+import {
+  attachSharedBed,
+  createNamespace,
+  deleteNamespace,
+  logsOf,
+  waitForEnd,
+} from '../e2e/cluster.ts';
 import {
   captured,
+  endPod,
   expectToRunAgain,
   type Place,
-  startedAgain,
+  restored,
+  sayingOK,
   testWorkloads,
   waitForWord,
 } from '../e2e/self-checking.ts';
@@ -45,7 +52,7 @@ server.listen(0, '127.0.0.1', async () => {
 });
 `;
 
-describe.concurrent('a workload runs again on the other node from its artifact alone', () => {
+describe.concurrent('a workload is restored on the other node and goes on', () => {
   let bed: Bed;
   let namespace: string;
   beforeAll(async () => {
@@ -60,6 +67,13 @@ describe.concurrent('a workload runs again on the other node from its artifact a
   const bToA = (): Place => ({ bed, namespace, source: 'node-b', target: 'node-a' });
   const exec = (pod: string, ...command: readonly string[]): Promise<string> =>
     bed.kubectl(['exec', pod, '-n', namespace, '--', ...command]);
+
+  it('that is a shell, on both nodes', () =>
+    expectToRunAgain(
+      aToB(),
+      { name: 'shell', image: testWorkloads, command: sayingOK('') },
+      { everywhere: true },
+    ));
 
   it('that is a tree of 200 processes with zombies, orphans and a stopped one', () =>
     expectToRunAgain(bToA(), {
@@ -86,13 +100,48 @@ describe.concurrent('a workload runs again on the other node from its artifact a
       },
     }));
 
-  it('that writes an SQLite database in WAL mode on an emptyDir', () =>
-    expectToRunAgain(bToA(), {
-      name: 'sqlite',
-      image: testWorkloads,
-      command: ['python3', '/app/sqlite_writer.py', '/db'],
-      emptyDirAt: '/db',
-    }));
+  it('that writes an SQLite database in WAL mode on an emptyDir, on both nodes', () =>
+    expectToRunAgain(
+      bToA(),
+      {
+        name: 'sqlite',
+        image: testWorkloads,
+        command: ['python3', '/app/sqlite_writer.py', '/db'],
+        emptyDirAt: '/db',
+      },
+      { everywhere: true },
+    ));
+
+  it('that is Python with 32 threads, which all count on', async () => {
+    const place = aToB();
+    const source = sourcePod({
+      ...{ name: 'python', namespace, image: 'cryopod.dev/sample-python:dev' },
+      nodeName: place.source,
+      environment: { THREADS: '32' },
+    });
+    await bed.apply(source);
+    const state = async (pod: string) => {
+      const log = await logsOf(bed, namespace, pod).catch(() => '');
+      const match = /^token=(\w+) counts=([\d,]+)$/.exec(log.trim().split('\n').at(-1) ?? '');
+      if (match === null) return undefined;
+      return { token: match[1], counts: String(match[2]).split(',').map(Number) };
+    };
+    const before = await bed.waitFor('python to print', () => state('python'), 60_000);
+    await captured(place, 'python');
+    const pod = await restored(place, 'python', source);
+    const after = await bed.waitFor(
+      'every thread to count on',
+      async () => {
+        const now = await state(pod);
+        const on = now?.counts.every((count, index) => count > (before.counts[index] ?? 0));
+        return on === true ? now : undefined;
+      },
+      30_000,
+    );
+    expect(after.token).toBe(before.token);
+    expect(after.counts).toHaveLength(32);
+    await endPod(place, pod);
+  });
 
   it('that is Node with a server, a worker thread and a big heap', () =>
     expectToRunAgain(aToB(), {
@@ -103,15 +152,14 @@ describe.concurrent('a workload runs again on the other node from its artifact a
 
   it('that is nginx with workers of another user', async () => {
     const place = bToA();
-    await bed.apply(
-      sourcePod({
-        name: 'nginx',
-        namespace,
-        image: testWorkloads,
-        nodeName: place.source,
-        command: ['nginx'],
-      }),
-    );
+    const source = sourcePod({
+      name: 'nginx',
+      namespace,
+      image: testWorkloads,
+      nodeName: place.source,
+      command: ['nginx'],
+    });
+    await bed.apply(source);
     const get = (pod: string, path: string): Promise<string> => {
       const program = `import urllib.request as r; print(r.urlopen("http://127.0.0.1:8080${path}").read().decode())`;
       return exec(pod, 'python3', '-c', program);
@@ -125,16 +173,16 @@ describe.concurrent('a workload runs again on the other node from its artifact a
       () => requests('nginx').catch(() => undefined),
       60_000,
     );
-    const snapshot = await captured(place, 'nginx');
+    await captured(place, 'nginx');
     expect(await requests('nginx')).toBe(before + 1);
-    const run = await startedAgain(place, snapshot, { image: testWorkloads });
-    expect(await requests(run.podName)).toBe(before + 1);
-    expect(await get(run.podName, '/')).toMatch(/^worker \d+/);
+    const again = await restored(place, 'nginx', source);
+    expect(await requests(again)).toBe(before + 1);
+    expect(await get(again, '/')).toMatch(/^worker \d+/);
     const owners = `grep -h Uid: $(grep -l '^nginx' /proc/[0-9]*/comm | sed s/comm/status/) | sort -u`;
-    expect(await exec(run.podName, 'sh', '-c', owners)).toMatch(
+    expect(await exec(again, 'sh', '-c', owners)).toMatch(
       /^Uid:\t0\t0\t0\t0\nUid:\t33\t33\t33\t33\n$/,
     );
-    await endRun(run);
+    await endPod(place, again);
   });
 
   it(`that is Redis with ${keys.toLocaleString('en')} keys under write load`, async () => {
@@ -142,7 +190,8 @@ describe.concurrent('a workload runs again on the other node from its artifact a
     const image = 'cryopod.dev/sample-redis:dev';
     const ask = async (pod: string, ...words: readonly string[]): Promise<string> =>
       (await exec(pod, 'redis-cli', ...words)).trim();
-    await bed.apply(sourcePod({ name: 'redis', namespace, image, nodeName: place.source }));
+    const source = sourcePod({ name: 'redis', namespace, image, nodeName: place.source });
+    await bed.apply(source);
     await bed.waitFor(
       'redis to answer',
       async () =>
@@ -168,7 +217,7 @@ describe.concurrent('a workload runs again on the other node from its artifact a
       async () => (await written('redis')) || undefined,
       60_000,
     );
-    const snapshot = await captured(place, 'redis');
+    await captured(place, 'redis');
     const after = await written('redis');
     await bed.waitFor(
       'the load to go on',
@@ -177,17 +226,17 @@ describe.concurrent('a workload runs again on the other node from its artifact a
     );
     await bed.kubectl(['delete', 'pod', 'load', '-n', namespace, '--wait=false']);
 
-    const run = await startedAgain(place, snapshot, { image });
-    const reached = await written(run.podName);
+    const again = await restored(place, 'redis', source);
+    const reached = await written(again);
     expect(reached).toBeGreaterThan(before);
     expect(reached).toBeLessThanOrEqual(after);
-    expect(await ask(run.podName, 'dbsize')).toBe(String(keys + 1 + reached));
-    expect(await ask(run.podName, 'get', `written:${reached}`)).toBe(String(reached));
-    expect(await ask(run.podName, 'exists', `written:${reached + 1}`)).toBe('0');
-    expect(await ask(run.podName, 'get', 'key:777777')).toBe('value-777777');
-    expect(await ask(run.podName, 'eval', write, '0')).toBe(String(reached + 1));
-    expect(/run_id:(\w+)/.exec(await ask(run.podName, 'info', 'server'))?.[1]).toBe(runID);
-    await endRun(run);
+    expect(await ask(again, 'dbsize')).toBe(String(keys + 1 + reached));
+    expect(await ask(again, 'get', `written:${reached}`)).toBe(String(reached));
+    expect(await ask(again, 'exists', `written:${reached + 1}`)).toBe('0');
+    expect(await ask(again, 'get', 'key:777777')).toBe('value-777777');
+    expect(await ask(again, 'eval', write, '0')).toBe(String(reached + 1));
+    expect(/run_id:(\w+)/.exec(await ask(again, 'info', 'server'))?.[1]).toBe(runID);
+    await endPod(place, again);
   });
 
   const hopeless: readonly (readonly [string, string, RegExp])[] = [
