@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { sentinels } from '../../core/api/names.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import { placeholderFiles } from '../../core/api/restore.ts';
@@ -138,6 +139,7 @@ export class RestoreWork {
     // From here on the placeholders may be half of something: only their end makes them clean again.
     this.#begun = true;
     await this.#mark(placeholderFiles.begun, ({ ticks }) => String(ticks));
+    await this.#mark(placeholderFiles.restored, () => freshIdentity());
     const plan = planConnections(config, reported);
     const attempt = `${pod.metadata.uid}-${containers.map(({ ticks }) => ticks).join('-')}`;
     const request = {
@@ -229,6 +231,10 @@ export class RestoreWork {
     }
   }
 }
+
+/** Two copies of one process must not draw the same numbers: as a VM generation ID, and something to seed with. */
+const freshIdentity = (): string =>
+  `generation=${randomBytes(16).toString('hex')}\nseed=${randomBytes(32).toString('hex')}`;
 
 const volumesUsedBy = (
   config: ArtifactConfig,

@@ -22,6 +22,8 @@ export const placeholderFiles = {
   waiting: 'placeholder-waiting',
   /** Written by the agent before it changes anything: the start time of the init it works for. */
   begun: 'restore-begun',
+  /** Written by the agent before the process runs again: what is new in this copy of it, for random number generators (docs/identity.md). */
+  restored: 'restored',
   /** Written by the agent: the restored root's number in the init's PID namespace. */
   restoredPid: 'restored-pid',
 } as const;

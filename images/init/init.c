@@ -4,10 +4,11 @@
  *   init                waits for the restored process, then stands for it: forwards signals, reaps, ends with its exit code
  *   init copy FILE...   copies itself (an init container puts it into the control volume this way)
  *   init probe          exit code 0 once the process is restored (the placeholder's startup probe)
+ *   init exists PATH    exit code 0 if it is there (a source's readiness probe, where the image may have no `cat`)
  *
  * Files in the control directory: it says `placeholder-waiting` with its own start time, so that the agent can tell it from the init of an earlier
- * container of the pod; the agent says `restored-pid` (the restored root, as numbered in this PID namespace) and `restore-complete`, or
- * `restore-failed`. Everything is in the hands of the pod itself: nothing here is privileged.
+ * container of the pod; the agent says `restored` (before the process runs again), `restored-pid` (the restored root, as numbered in this PID
+ * namespace) and `restore-complete`, or `restore-failed`. Everything is in the hands of the pod itself: nothing here is privileged.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -98,7 +99,7 @@ static int reap(pid_t root) {
 
 static int stand_in(void) {
   /* A restarted placeholder is a new attempt: what was said to the last one does not count. */
-  const char *stale[] = {"placeholder-waiting", "restore-begun", "restored-pid", "restore-complete", "restore-failed"};
+  const char *stale[] = {"placeholder-waiting", "restore-begun", "restored", "restored-pid", "restore-complete", "restore-failed"};
   for (unsigned index = 0; index < sizeof stale / sizeof *stale; index++) unlink(control_file(stale[index]));
   if (say_waiting() != 0) return 2;
   sigset_t signals;
@@ -149,11 +150,12 @@ static int copy_to(const char *target) {
 int main(int count, char **words) {
   if (count == 1) return stand_in();
   if (strcmp(words[1], "probe") == 0 && count == 2) return is_there("restore-complete") ? 0 : 1;
+  if (strcmp(words[1], "exists") == 0 && count == 3) return access(words[2], F_OK) == 0 ? 0 : 1;
   if (strcmp(words[1], "copy") == 0 && count > 2) {
     int code = 0;
     for (int index = 2; index < count && code == 0; index++) code = copy_to(words[index]);
     return code;
   }
-  fputs("usage: init | init probe | init copy FILE...\n", stderr);
+  fputs("usage: init | init probe | init exists PATH | init copy FILE...\n", stderr);
   return 2;
 }

@@ -8,6 +8,7 @@ import { type Buildah, openBuildah } from './buildah.ts';
 import { inputDigest } from './inputs.ts';
 import {
   agentRecipe,
+  bareRecipes,
   controllerRecipe,
   initRecipe,
   type Recipe,
@@ -42,6 +43,13 @@ export const initImage = (options: BuildOptions): Promise<BuiltImage> =>
 /** The image of the programs that tests capture, built unless the cache has it. */
 export const testWorkloadsImage = (options: BuildOptions): Promise<BuiltImage> =>
   buildImage(testWorkloadsRecipe, options);
+
+/** Images without shell, and one of them with another libc, built unless the cache has them. */
+export async function bareImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
+  const built: BuiltImage[] = [];
+  for (const recipe of bareRecipes) built.push(await buildImage(recipe, options));
+  return built;
+}
 
 /** The images of the sample workloads, built unless the cache has them. */
 export async function workloadImages(options: BuildOptions): Promise<readonly BuiltImage[]> {

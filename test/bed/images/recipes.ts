@@ -89,5 +89,20 @@ export const testWorkloadsRecipe: Recipe = {
     'nginx.conf',
     'sqlite_writer.py',
     'hostile_files.py',
+    'identity.py',
   ],
 };
+
+const bare = (target: 'static' | 'musl'): Recipe => ({
+  image: `cryopod.dev/test-${target}:dev`,
+  slug: `test-${target}`,
+  base: 'debian',
+  context: `${repositoryRoot}/test/fixtures/bare`,
+  dockerfile: `${repositoryRoot}/test/fixtures/bare/Dockerfile`,
+  target,
+  arguments: {},
+  inputs: ['.'],
+});
+
+/** Images of one program and nothing else; loaded by the tests that want them. */
+export const bareRecipes: readonly Recipe[] = [bare('static'), bare('musl')];

@@ -1,0 +1,227 @@
+import { cp, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import * as z from 'zod';
+import type { Bed } from '../bed/bed.ts';
+import { testWorkloadsImage } from '../bed/images/build.ts';
+import { attachSharedBed, createNamespace, deleteNamespace, logsOf } from './cluster.ts';
+import { placeholderOf, waitForRestored } from './placeholder.ts';
+import { captured, type Place, testWorkloads } from './self-checking.ts';
+
+/** What test/fixtures/workloads/identity.py says. */
+const saidSchema = z.object({
+  number: z.number(),
+  pid: z.number(),
+  hostname: z.string(),
+  address: z.string(),
+  environmentAddress: z.string(),
+  hosts: z.array(z.string()),
+  token: z.string(),
+  clocks: z.tuple([z.number(), z.number(), z.number()]),
+  generator: z.number(),
+  kernel: z.string(),
+  restored: z.string(),
+  events: z.array(z.string()),
+  listens: z.boolean(),
+  connection: z.string(),
+  files: z.record(z.string(), z.boolean()),
+});
+type Said = z.infer<typeof saidSchema>;
+
+const allFiles = { '/data/open': true, '/claim/open': true, '/dev/shm/open': true };
+const identityPattern = /^generation=([0-9a-f]{32})\nseed=([0-9a-f]{64})\n$/;
+
+/** docs/identity.md, row by row. */
+describe('of one snapshot, restored twice,', () => {
+  let bed: Bed;
+  let namespace: string;
+  let before: Said;
+  let copies: readonly (readonly Said[])[];
+  const names = ['copy-a', 'copy-b'] as const;
+  const addresses = new Map<string, string>();
+
+  const saidBy = async (pod: string): Promise<readonly Said[]> => {
+    const lines = (await logsOf(bed, namespace, pod).catch(() => '')).split('\n');
+    const whole = lines.slice(0, -1);
+    const wrong = whole.find((line) => !line.startsWith('{'));
+    if (wrong !== undefined) throw new Error(whole.join('\n'));
+    return whole.map((line) => saidSchema.parse(JSON.parse(line)));
+  };
+  const waitForLines = (pod: string, count: number): Promise<readonly Said[]> =>
+    bed.waitFor(
+      `${pod} to say who it is`,
+      async () => {
+        const said = await saidBy(pod);
+        return said.length >= count ? said : undefined;
+      },
+      60_000,
+    );
+  const claim = (): string => `var/lib/claims/${namespace}`;
+  const manifest = (): string => {
+    const volume = (name: string, mountPath: string) => ({ name, mountPath });
+    return stringify({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'source', namespace },
+      spec: {
+        nodeName: 'node-a',
+        terminationGracePeriodSeconds: 1,
+        restartPolicy: 'Never',
+        volumes: [
+          { name: 'snapshot-control', emptyDir: {} },
+          { name: 'data', emptyDir: {} },
+          { name: 'claim', persistentVolumeClaim: { claimName: 'claim' } },
+        ],
+        containers: [
+          {
+            name: 'main',
+            image: testWorkloads,
+            imagePullPolicy: 'Never',
+            command: ['python3', '/app/identity.py'],
+            env: [
+              { name: 'SNAPSHOT_CONTROL_DIR', value: '/snapshot-control' },
+              { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+            ],
+            volumeMounts: [
+              { ...volume('snapshot-control', '/snapshot-control'), subPath: 'main' },
+              volume('data', '/data'),
+              volume('claim', '/claim'),
+            ],
+          },
+        ],
+      },
+    });
+  };
+  const claimManifests = (): string => {
+    const common = {
+      accessModes: ['ReadWriteMany'],
+      storageClassName: '',
+      volumeName: `claim-${namespace}`,
+    };
+    const { volumeName, ...rest } = common;
+    return [
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolume',
+        metadata: { name: volumeName },
+        spec: {
+          ...rest,
+          capacity: { storage: '1Gi' },
+          persistentVolumeReclaimPolicy: 'Retain',
+          hostPath: { path: `/${claim()}`, type: 'Directory' },
+        },
+      },
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: { name: 'claim', namespace },
+        spec: { ...common, resources: { requests: { storage: '1Gi' } } },
+      },
+    ]
+      .map((object) => stringify(object))
+      .join('---\n');
+  };
+
+  beforeAll(async () => {
+    bed = await attachSharedBed();
+    const log = (line: string): void => console.log(line);
+    await bed.load((await testWorkloadsImage({ log })).archive);
+    namespace = await createNamespace(bed, 'identity');
+    const [a, b] = ['node-a', 'node-b'].map((node) => join(bed.node(node).rootPath, claim()));
+    await mkdir(a ?? '', { recursive: true });
+    await bed.apply(claimManifests());
+    await bed.apply(manifest());
+    await waitForLines('source', 3);
+    const place: Place = { bed, namespace, source: 'node-a', target: 'node-b' };
+    await captured(place, 'source');
+    const last = (await saidBy('source')).at(-1);
+    if (last === undefined) throw new Error('the source is silent');
+    before = last;
+    await bed.kubectl(['delete', 'pod', 'source', '-n', namespace]);
+    // Stands for storage that both nodes reach.
+    await cp(a ?? '', b ?? '', { recursive: true });
+    for (const [index, name] of names.entries()) {
+      const nodeName = ['node-a', 'node-b'][index] ?? '';
+      await bed.apply(placeholderOf(manifest(), { name, snapshot: 'source', nodeName }));
+    }
+    for (const name of names) await waitForRestored(bed, namespace, name);
+    copies = await Promise.all(names.map((name) => waitForLines(name, 5)));
+    for (const name of names) {
+      const path = '{.status.podIP}';
+      addresses.set(
+        name,
+        await bed.kubectl(['get', 'pod', name, '-n', namespace, `-ojsonpath=${path}`]),
+      );
+    }
+  });
+  afterAll(async () => {
+    await bed.kubectl(['delete', 'pv', `claim-${namespace}`, '--ignore-not-found', '--wait=false']);
+    await deleteNamespace(bed, namespace);
+  });
+
+  const each = (check: (said: Said, name: string) => void): void => {
+    for (const [index, copy] of copies.entries()) {
+      for (const said of copy) check(said, names[index] ?? '');
+    }
+  };
+
+  it('each has the name, the address and the service account token of its own pod', () => {
+    each((said, name) => {
+      expect(said.hostname).toBe(name);
+      expect(said.address).toBe(addresses.get(name));
+      expect(said.hosts).toEqual([addresses.get(name), name]);
+      expect(said.token).toBe(name);
+    });
+  });
+
+  it('each has the environment and the process numbers of the source', () => {
+    each((said) => {
+      expect(said.environmentAddress).toBe(before.address);
+      expect(said.pid).toBe(before.pid);
+    });
+  });
+
+  it('real time is the node’s, the other clocks do not count the time in between', () => {
+    console.log(`clocks before: ${before.clocks}; after: ${copies.map((copy) => copy[0]?.clocks)}`);
+    each((said) => {
+      expect(said.clocks[0]).toBeGreaterThan(before.clocks[0]);
+      expect(said.clocks[1]).toBeGreaterThan(0);
+    });
+  });
+
+  it('the kernel gives each other random numbers, a generator of the program the same', () => {
+    const [a = [], b = []] = copies;
+    const common = Math.min(a.length, b.length);
+    expect(a.slice(0, common).map((said) => said.generator)).toEqual(
+      b.slice(0, common).map((said) => said.generator),
+    );
+    const drawn = [...a, ...b].map((said) => said.kernel);
+    expect(new Set(drawn).size).toBe(drawn.length);
+  });
+
+  it('each finds from its first instruction what is new in it, and sees that it was restored', () => {
+    const found = copies.map((copy) => identityPattern.exec(copy[0]?.restored ?? ''));
+    for (const match of found) expect(match).not.toBeNull();
+    expect(found[0]?.[1]).not.toBe(found[1]?.[1]);
+    expect(found[0]?.[2]).not.toBe(found[1]?.[2]);
+    for (const copy of copies) {
+      expect(copy.at(-1)?.events).toContain('restore-complete');
+      expect(copy.at(-1)?.restored).toBe(copy[0]?.restored);
+    }
+  });
+
+  it('each listens again, and its connections are closed', () => {
+    expect(before.connection).toBe('open');
+    each((said) => {
+      expect(said.listens).toBe(true);
+      expect(said.connection).not.toBe('open');
+    });
+  });
+
+  it('each has its open files, on emptyDir, claim and /dev/shm', () => {
+    const first = copies.map((copy) => copy[0]?.files);
+    console.log(JSON.stringify(first));
+    each((said) => expect(said.files).toEqual(allFiles));
+  });
+});
