@@ -42,7 +42,7 @@ RUN --mount=type=secret,id=ca,mode=0444 --mount=type=secret,id=apt,mode=0444 \
     apt-get "$@" update \
     && DEBIAN_FRONTEND=noninteractive apt-get "$@" install --yes --no-install-recommends gcc libc6-dev
 COPY images/init images/enter ./
-RUN for name in init enter remove; do gcc -O2 -std=gnu17 -Wall -Wextra -Werror -static -s -o "$name" "$name.c" || exit 1; done
+RUN for name in init enter remove keep-hostname; do gcc -O2 -std=gnu17 -Wall -Wextra -Werror -static -s -o "$name" "$name.c" || exit 1; done
 
 # Copied into the control volume of a placeholder by its init container.
 FROM scratch AS init
@@ -82,7 +82,7 @@ RUN --mount=type=secret,id=ca,mode=0444 --mount=type=secret,id=apt,mode=0444 \
 RUN --mount=type=bind,source=images/agent/make-bundle.sh,target=/run/make-bundle.sh \
     sh /run/make-bundle.sh /usr/libexec/cryopod/bundle /usr/sbin/criu /usr/bin/tar
 COPY --from=native /app/enter /usr/libexec/cryopod/
-COPY --from=native /app/remove /usr/libexec/cryopod/bundle/
+COPY --from=native /app/remove /app/keep-hostname /usr/libexec/cryopod/bundle/
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/package.json ./
 COPY --from=build /app/dist ./dist

@@ -230,14 +230,13 @@ int main(int count, char **words) {
   if (inner < 0) die("fork");
   if (inner > 0) return wait_for(inner);
   arrange(stage, stage_path, proc_sys);
-  /* CRIU sets the hostname of the source in the namespace it joins; the pod keeps its own. */
+  /* For keep-hostname: what CRIU is about to overwrite. */
   char hostname[65] = "";
-  gethostname(hostname, sizeof hostname - 1);
+  if (gethostname(hostname, sizeof hostname - 1) != 0 || setenv("CRYOPOD_HOSTNAME", hostname, 1) != 0) die("hostname");
   pid_t program = fork();
   if (program < 0) die("fork");
   if (program > 0) {
     int code = wait_for(program);
-    if (sethostname(hostname, strlen(hostname)) != 0) die("hostname");
     if (stage_path != NULL && (umount2(stage_path, MNT_DETACH) != 0 || rmdir(stage_path) != 0)) die("removing %s", stage_path);
     return code;
   }

@@ -9,6 +9,8 @@ export type RestoreArguments = {
   readonly utsDescriptor: number;
   /** TCP connections that were saved. */
   readonly connections: 'Close' | 'Keep';
+  /** Runs before the restored process does; images/enter/keep-hostname. */
+  readonly actionScript: string;
 };
 
 const tcpOptions = { Close: '--tcp-close', Keep: '--tcp-established' } as const;
@@ -46,6 +48,8 @@ export function restoreArguments(request: RestoreArguments): readonly string[] {
     ]),
     '--join-ns',
     `uts:/proc/self/fd/${request.utsDescriptor}`,
+    '--action-script',
+    request.actionScript,
     '--manage-cgroups=ignore',
     '--file-locks',
     '--ext-unix-sk',

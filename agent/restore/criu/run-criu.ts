@@ -37,6 +37,7 @@ export async function runCriu(
       inherited: [{ descriptor: descriptors.network, name: networkNamespaceKey }, ...streams],
       utsDescriptor: descriptors.uts,
       connections: request.connections,
+      actionScript: `${stage}/bundle/keep-hostname`,
     }),
   ];
   const images = join(filesDirectory, 'containers', container.name, 'images');

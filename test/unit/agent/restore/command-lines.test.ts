@@ -35,10 +35,12 @@ it('a restore names each external mount and each inherited descriptor', () => {
     ],
     utsDescriptor: 21,
     connections: 'Close',
+    actionScript: '/s/bundle/keep-hostname',
   }).join(' ');
   expect(argv).toContain('--external mnt[/dev]:/dev --external mnt[/etc/hosts]:/etc/hosts');
   expect(argv).toContain('--inherit-fd fd[20]:extNetNs --inherit-fd fd[23]:pipe:[7]');
   expect(argv).toContain('--join-ns uts:/proc/self/fd/21');
+  expect(argv).toContain('--action-script /s/bundle/keep-hostname');
   expect(argv).toContain('--restore-sibling');
   expect(argv).toContain('--tcp-close');
 });
@@ -47,7 +49,7 @@ it('a restore never looks for plugins of CRIU in a directory of the container', 
   const request = { imagesDirectory: '/s/images', workDirectory: '/s', externalMounts: [] };
   const argv = restoreArguments({
     ...request,
-    ...{ inherited: [], utsDescriptor: 21, connections: 'Keep' },
+    ...{ inherited: [], utsDescriptor: 21, connections: 'Keep', actionScript: '/s/hook' },
   });
   expect(argv.join(' ')).toContain('--libdir /s/images');
   expect(argv).toContain('--tcp-established');
