@@ -20,6 +20,8 @@ import { shapeJob } from './shape-job.ts';
 /** What the observation of checkpoints reads. */
 export type CheckpointSources = {
   readonly kube: Kube;
+  /** The image with the static init, which the source's readiness probe is done with. */
+  readonly initImage: string;
   readonly checkpoints: ObjectReader<DynamoCheckpoint, 'id' | 'uid'>;
   readonly ownCheckpoints: OwnWrites<DynamoCheckpoint>;
   readonly jobs: ObjectReader<Job, 'owner'>;
@@ -68,7 +70,7 @@ export async function observeCheckpoint(
     jobName,
     snapshotName: `${checkpoint.metadata.name}${suffix}`,
     older: olderTwin(sources, checkpoint, ids),
-    shaped: shapeJob(checkpoint, ids.checkpointID, attempt),
+    shaped: shapeJob(checkpoint, ids.checkpointID, attempt, sources.initImage),
     leftoverJobs: leftoverJobs(sources, checkpoint, jobName),
     sinceReadyMilliseconds: sources.readySince.since(key, phase === 'Ready'),
     ...{ rejection: undefined, quota: undefined, snapshotAgeMilliseconds: 0 },

@@ -25,6 +25,7 @@ export function shapeJob(
   checkpoint: DynamoCheckpoint,
   checkpointID: string,
   attempt: number,
+  initImage: string,
 ): ShapedJob {
   const { job } = checkpoint.spec;
   const { disabled, size } = job.sharedMemory;
@@ -34,6 +35,7 @@ export function shapeJob(
     ownerUID: checkpoint.metadata.uid,
     labels: {},
     readiness: job.readiness,
+    initImage,
     sharedMemorySize: disabled ? undefined : size,
   });
   if (!shaped.ok) {

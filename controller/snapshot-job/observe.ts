@@ -19,6 +19,8 @@ import { isSnapshotOfJob } from './snapshot-object.ts';
 /** What the observation of SnapshotJobs reads. */
 export type SnapshotJobSources = {
   readonly kube: Kube;
+  /** The image with the static init, which the source's readiness probe is done with. */
+  readonly initImage: string;
   readonly snapshotJobs: ObjectReader<SnapshotJob, 'uid'>;
   readonly ownSnapshotJobs: OwnWrites<SnapshotJob>;
   readonly jobs: ObjectReader<Job, 'owner'>;
@@ -59,7 +61,7 @@ export async function observeSnapshotJob(
   const deleting = snapshotJob.metadata.deletionTimestamp !== undefined;
   const base = {
     ...{ phase, deleting, snapshotJob, sinceCompletedMilliseconds },
-    shaped: shapeSnapshotJob(snapshotJob),
+    shaped: shapeSnapshotJob(snapshotJob, sources.initImage),
     sinceSnapshotFailedMilliseconds: 0,
     ...{ rejection: undefined, quota: undefined, snapshotAgeMilliseconds: 0 },
   };

@@ -24,7 +24,7 @@ export const snapshotJobCheckpointID = ({ metadata }: SnapshotJob): string =>
   shortHash(metadata.uid);
 
 /** The batch/v1 Job, of the SnapshotJob's name and owned by it. */
-export function shapeSnapshotJob(snapshotJob: SnapshotJob): ShapedSnapshotJob {
+export function shapeSnapshotJob(snapshotJob: SnapshotJob, initImage: string): ShapedSnapshotJob {
   const { metadata, spec } = snapshotJob;
   const checkpointID = snapshotJobCheckpointID(snapshotJob);
   const shaped = sourceTemplate(spec.podTemplate, {
@@ -33,6 +33,7 @@ export function shapeSnapshotJob(snapshotJob: SnapshotJob): ShapedSnapshotJob {
     ownerUID: metadata.uid,
     labels: snapshotJobLabels(snapshotJob),
     readiness: spec.readiness,
+    initImage,
     sharedMemorySize: undefined,
   });
   if (!shaped.ok) {

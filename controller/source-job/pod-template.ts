@@ -23,6 +23,7 @@ const podTemplateSchema = z.looseObject({
   spec: z.looseObject({
     containers: z.array(containerSchema).min(1),
     volumes: z.array(named).optional(),
+    initContainers: z.array(named).optional(),
     securityContext: z.looseObject({ seccompProfile: z.unknown().optional() }).optional(),
   }),
 });

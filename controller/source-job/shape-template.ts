@@ -5,7 +5,9 @@ import {
   labels,
   sentinels,
 } from '../../core/api/names.ts';
+import { placeholderCommand } from '../../core/api/restore.ts';
 import { samePath, withMount, withNamed } from '../../core/pod-lists.ts';
+import { initContainer } from '../../core/restore/shape-placeholder.ts';
 import type { PodTemplate, TemplateContainer } from './pod-template.ts';
 
 /** What shaping is told by the object that wants the capture. */
@@ -16,6 +18,8 @@ export type TemplateOptions = {
   /** Further labels of the pod; those that a capture needs win over them, and they over the template's own. */
   readonly labels: Readonly<Record<string, string>>;
   readonly readiness: 'Sentinel' | 'PodReady';
+  /** The image with the static init. */
+  readonly initImage: string;
   /** Size of /dev/shm, or undefined to leave it as the runtime makes it. */
   readonly sharedMemorySize: string | number | undefined;
 };
@@ -44,7 +48,14 @@ function shapedTarget(container: TemplateContainer, options: TemplateOptions): T
     options.readiness === 'Sentinel'
       ? {
           readinessProbe: {
-            exec: { command: ['cat', `${controlVolume.mountPath}/${sentinels.readyForSnapshot}`] },
+            // With a program that we bring along: the image may have none that could look for a file.
+            exec: {
+              command: [
+                ...placeholderCommand,
+                'exists',
+                `${controlVolume.mountPath}/${sentinels.readyForSnapshot}`,
+              ],
+            },
             periodSeconds: 1,
           },
         }
@@ -137,6 +148,17 @@ export function shapeTemplate(
         container === target ? shapedTarget(container, options) : container,
       ),
       volumes: shapedVolumes(template, target, options),
+      ...(options.readiness === 'Sentinel'
+        ? {
+            initContainers: withNamed(
+              template.spec.initContainers,
+              initContainer(template.spec.containers, {
+                containers: [target.name],
+                initImage: options.initImage,
+              }),
+            ),
+          }
+        : {}),
     },
   };
 }

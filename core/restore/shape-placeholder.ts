@@ -153,9 +153,10 @@ function shapedTarget(container: ManifestContainer): ManifestContainer {
 const asksForSentinel = ({ exec }: NonNullable<ManifestContainer['readinessProbe']>): boolean =>
   exec?.command?.includes(`${controlVolume.mountPath}/${sentinels.readyForSnapshot}`) ?? false;
 
-function initContainer(
+/** The init container that puts the init into the control directories of the targets, at the place that placeholderCommand names. */
+export function initContainer(
   containers: readonly ManifestContainer[],
-  { containers: targets, initImage }: PlaceholderFacts,
+  { containers: targets, initImage }: Pick<PlaceholderFacts, 'containers' | 'initImage'>,
 ) {
   const directories = targets.map((target) => ({
     target,

@@ -1,8 +1,15 @@
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 import type { Bed } from '../bed/bed.ts';
 import { bareImages } from '../bed/images/build.ts';
-import { attachSharedBed, createNamespace, deleteNamespace } from './cluster.ts';
-import { expectToRunAgain, type Place } from './self-checking.ts';
+import {
+  attachSharedBed,
+  createNamespace,
+  deleteNamespace,
+  readContent,
+  waitForEnd,
+} from './cluster.ts';
+import { expectToRunAgain, type Place, restored, waitForWord } from './self-checking.ts';
 
 describe.concurrent('an image that holds one program and nothing else', () => {
   let bed: Bed;
@@ -35,4 +42,31 @@ describe.concurrent('an image that holds one program and nothing else', () => {
 
   it('with musl and its loader, and no glibc: restored on the other node', () =>
     expectToRunAgain(place(), { name: 'musl', image: 'cryopod.dev/test-musl:dev' }));
+
+  it('says itself when it is ready to be captured, though nothing in it could look for its file', async () => {
+    const name = 'ready';
+    const image = 'cryopod.dev/test-musl:dev';
+    const container = { name: 'main', image, imagePullPolicy: 'Never' };
+    const spec = { terminationGracePeriodSeconds: 1, containers: [container] };
+    await bed.apply(
+      stringify({
+        apiVersion: 'nvidia.com/v1alpha1',
+        kind: 'SnapshotJob',
+        metadata: { name, namespace },
+        spec: {
+          activeDeadlineSeconds: 120,
+          podSnapshotTemplate: { targetContainers: ['main'] },
+          podTemplate: { spec },
+        },
+      }),
+    );
+    const appears = ['wait', `podsnapshot/${name}`, '-n', namespace, '--for=create'];
+    await bed.kubectl([...appears, '--timeout=60s']);
+    const { status, metadata } = await waitForEnd(bed, namespace, name, 60_000);
+    expect(status.stage, JSON.stringify(status)).toBe('Captured');
+    const template = (await readContent(bed, metadata.uid))?.spec.source.template;
+    const source = stringify({ metadata: { name, namespace }, spec: template?.spec });
+    const pod = await restored(place(), name, source);
+    expect((await waitForWord(place(), pod, 2)).token).not.toBe('');
+  });
 });

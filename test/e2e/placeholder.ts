@@ -1,67 +1,33 @@
 import { parse, stringify } from 'yaml';
 import * as z from 'zod';
-import { placeholderCommand, restoredCondition } from '../../core/api/restore.ts';
+import { restoredCondition } from '../../core/api/restore.ts';
 import { parsePod } from '../../core/api/workload.ts';
+import { shapePlaceholder } from '../../core/restore/shape-placeholder.ts';
 import type { Bed } from '../bed/bed.ts';
 
-const control = { name: 'snapshot-control', mountPath: '/snapshot-control' };
-
-const named = z.looseObject({ name: z.string() });
 const sourceSchema = z.object({
-  metadata: z.looseObject({ namespace: z.string() }),
-  spec: z.looseObject({
-    volumes: z.array(named).default([]),
-    containers: z.array(
-      named.extend({ volumeMounts: z.array(named.extend({ mountPath: z.string() })).default([]) }),
-    ),
-  }),
+  metadata: z.object({ namespace: z.string() }),
+  spec: z.looseObject({ containers: z.array(z.looseObject({ name: z.string() })) }),
 });
 
-/** The manifest of a pod that a snapshot is restored into: the source's, with what docs/restore.md asks of a placeholder. Every container is held. */
+/** The manifest of a pod that a snapshot of all containers of a source is restored into. */
 export function placeholderOf(
   source: string,
   wanted: { readonly name: string; readonly snapshot: string; readonly nodeName: string },
 ): string {
   const { metadata, spec } = sourceSchema.parse(parse(source));
   const { name, snapshot, nodeName } = wanted;
-  const mount = (container: string) => ({ ...control, subPath: container });
-  return stringify({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      ...{ name, namespace: metadata.namespace },
-      annotations: { 'nvidia.com/restore-from': snapshot },
+  const { namespace } = metadata;
+  const shaped = shapePlaceholder(
+    { metadata: { name, namespace }, spec: { ...spec, nodeName } },
+    {
+      snapshotName: snapshot,
+      containers: spec.containers.map((container) => container.name),
+      initImage: 'cryopod.dev/init:dev',
     },
-    spec: {
-      ...spec,
-      nodeName,
-      readinessGates: [{ conditionType: restoredCondition }],
-      volumes: [
-        ...spec.volumes.filter((volume) => volume.name !== control.name),
-        { name: control.name, emptyDir: {} },
-      ],
-      initContainers: spec.containers.map((container) => ({
-        name: `init-${container.name}`,
-        image: 'cryopod.dev/init:dev',
-        imagePullPolicy: 'Never',
-        args: ['copy', ...placeholderCommand],
-        volumeMounts: [mount(container.name)],
-      })),
-      containers: spec.containers.map(({ args: _args, ...container }) => ({
-        ...container,
-        command: placeholderCommand,
-        startupProbe: {
-          exec: { command: [...placeholderCommand, 'probe'] },
-          periodSeconds: 1,
-          failureThreshold: 600,
-        },
-        volumeMounts: [
-          ...container.volumeMounts.filter(({ mountPath }) => mountPath !== control.mountPath),
-          mount(container.name),
-        ],
-      })),
-    },
-  });
+  );
+  if (shaped.problems !== undefined) throw new Error(shaped.problems.join('; '));
+  return stringify({ apiVersion: 'v1', kind: 'Pod', ...shaped.pod });
 }
 
 const restoreLimitMs = 180_000;

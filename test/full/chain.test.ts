@@ -26,25 +26,28 @@ describe.concurrent('a restored pod is captured again and that snapshot restored
   it.each([
     ['on one node', 'stays', ['node-a', 'node-a', 'node-a']],
     ['from node to node', 'moves', ['node-a', 'node-b', 'node-a']],
-  ])('%s: one of every kernel object, and the number, go on each time', async (_where, name, nodes) => {
-    const place: Place = { bed, namespace, source: 'node-b', target: 'node-a' };
-    const source = sourcePod({
-      ...{ name, namespace, image: testWorkloads, command: ['kernel-objects'] },
-      nodeName: name === 'stays' ? 'node-a' : place.source,
-    });
-    await bed.apply(source);
-    let pod = name;
-    let before = await waitForWord(place, pod, 1);
-    for (const node of nodes) {
-      await captured(place, pod);
-      const next = await restored(place, pod, source, node);
+  ])(
+    '%s: one of every kernel object, and the number, go on each time',
+    async (_where, name, nodes) => {
+      const place: Place = { bed, namespace, source: 'node-b', target: 'node-a' };
+      const source = sourcePod({
+        ...{ name, namespace, image: testWorkloads, command: ['kernel-objects'] },
+        nodeName: name === 'stays' ? 'node-a' : place.source,
+      });
+      await bed.apply(source);
+      let pod = name;
+      let before = await waitForWord(place, pod, 1);
+      for (const node of nodes) {
+        await captured(place, pod);
+        const next = await restored(place, pod, source, node);
+        await endPod(place, pod);
+        const first = await waitForWord(place, next, 0);
+        expect(first.token).toBe(before.token);
+        expect(first.count).toBeGreaterThanOrEqual(before.count);
+        pod = next;
+        before = await waitForWord(place, pod, first.count + 1);
+      }
       await endPod(place, pod);
-      const first = await waitForWord(place, next, 0);
-      expect(first.token).toBe(before.token);
-      expect(first.count).toBeGreaterThanOrEqual(before.count);
-      pod = next;
-      before = await waitForWord(place, pod, first.count + 1);
-    }
-    await endPod(place, pod);
-  });
+    },
+  );
 });

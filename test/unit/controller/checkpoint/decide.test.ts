@@ -94,7 +94,7 @@ const observed: fc.Arbitrary<ObservedCheckpoint> = fc
       ids: { checkpointID: 'abc' },
       jobName: checkpointJobName('abc', rest.attempt),
       snapshotName: 'counter',
-      shaped: shapeJob(checkpoint, 'abc', rest.attempt),
+      shaped: shapeJob(checkpoint, 'abc', rest.attempt, 'init'),
     };
   });
 

@@ -12,6 +12,7 @@ const options = {
   ownerUID: 'owner-uid',
   labels: {},
   readiness: 'Sentinel',
+  initImage: 'sample-init',
   sharedMemorySize: '8Gi',
 } as const;
 
@@ -105,9 +106,28 @@ describe('shaping a pod template', () => {
     expect(shaped).not.toHaveProperty('livenessProbe');
     expect(shaped).not.toHaveProperty('startupProbe');
     expect(shaped?.readinessProbe).toEqual({
-      exec: { command: ['cat', '/snapshot-control/ready-for-snapshot'] },
+      exec: {
+        command: ['/snapshot-control/init', 'exists', '/snapshot-control/ready-for-snapshot'],
+      },
       periodSeconds: 1,
     });
+  });
+
+  it('brings the program of that probe along, for images that have none; with PodReady there is no need', () => {
+    const given = {
+      spec: { containers: [{ name: 'main' }], initContainers: [{ name: 'own' }] },
+    };
+    const shaped = shapeTemplate(given, options)?.spec.initContainers;
+    expect(shaped).toMatchObject([
+      { name: 'own' },
+      {
+        image: 'sample-init',
+        args: ['copy', '/snapshot-control/main/init'],
+        volumeMounts: [{ mountPath: '/snapshot-control/main', subPath: 'main' }],
+      },
+    ]);
+    const wanted = { ...options, readiness: 'PodReady' } as const;
+    expect(shapeTemplate(given, wanted)?.spec.initContainers).toEqual([{ name: 'own' }]);
   });
 
   it('keeps the readiness probe of the template with PodReady', () => {
@@ -182,7 +202,7 @@ const checkpointWith = (job: object) => {
 describe('shaping a Job', () => {
   it('never lets the Job retry by itself, and carries deadline and TTL', () => {
     const wanted = { activeDeadlineSeconds: 60, backoffLimit: 4, ttlSecondsAfterFinished: 5 };
-    const shaped = shapeJob(checkpointWith(wanted), 'abc', 2);
+    const shaped = shapeJob(checkpointWith(wanted), 'abc', 2, 'init');
     expect(shaped).toMatchObject({
       ok: true,
       job: {
@@ -193,13 +213,13 @@ describe('shaping a Job', () => {
   });
 
   it('refuses a template without the target container and names those it has', () => {
-    const shaped = shapeJob(checkpointWith({ targetContainerName: 'gpu' }), 'abc', 0);
+    const shaped = shapeJob(checkpointWith({ targetContainerName: 'gpu' }), 'abc', 0, 'init');
     expect(shaped).toMatchObject({ ok: false, reason: 'InvalidTargetContainer' });
     expect(shaped.ok ? '' : shaped.message).toContain('it has: main');
   });
 
   it('refuses what is no pod template at all', () => {
-    const shaped = shapeJob(checkpointWith({ podTemplateSpec: { spec: {} } }), 'abc', 0);
+    const shaped = shapeJob(checkpointWith({ podTemplateSpec: { spec: {} } }), 'abc', 0, 'init');
     expect(shaped).toMatchObject({ ok: false, reason: 'JobRejected' });
   });
 });

@@ -55,7 +55,7 @@ const observed: fc.Arbitrary<ObservedSnapshotJob> = fc.record({
   phase: fc.constantFrom(...snapshotJobPhases),
   deleting: fc.boolean(),
   snapshotJob: fc.constant(snapshotJob),
-  shaped: fc.constantFrom(shapeSnapshotJob(snapshotJob), {
+  shaped: fc.constantFrom(shapeSnapshotJob(snapshotJob, 'init'), {
     ok: false as const,
     message: 'no template',
   }),

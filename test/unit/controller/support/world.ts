@@ -129,7 +129,7 @@ export class World {
       ownCheckpoints: new OwnWrites(checkpoints),
       ownSnapshots: new OwnWrites(snapshots),
       beats: this.#beats,
-      namespace: systemNamespace,
+      ...{ namespace: systemNamespace, initImage: 'init' },
       heartbeats: new Heartbeats(kube, clock, systemNamespace, this.#beats),
       memory: new SnapshotMemory(clock),
       readySince: new FirstSeen(clock),
