@@ -2,10 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { type DynamoCheckpoint, parseDynamoCheckpoint } from '../../core/api/dynamo-checkpoint.ts';
+import { labels } from '../../core/api/names.ts';
 import { type PodSnapshot, parsePodSnapshot } from '../../core/api/pod-snapshot.ts';
 import { formatBytes, formatMilliseconds } from '../../core/units.ts';
 import { type Bed, downBed, upBed } from './bed.ts';
 import { installCryopod } from './install.ts';
+import { showRestores } from './restore-demo.ts';
 
 const example = 'crds/examples/valid/dynamocheckpoint-counter.yaml';
 const deadlineMilliseconds = 300_000;
@@ -14,9 +16,11 @@ const deadlineMilliseconds = 300_000;
 type View = {
   readonly checkpoint: DynamoCheckpoint | undefined;
   readonly snapshot: PodSnapshot | undefined;
+  /** The source's log; it goes with the Job's pod, so the last one that could be read. */
+  readonly log: string;
 };
 
-async function observe(bed: Bed): Promise<View> {
+async function observe(bed: Bed, before: string): Promise<View> {
   const text = await bed.kubectl([
     'get',
     'dynamocheckpoints,podsnapshots',
@@ -30,7 +34,11 @@ async function observe(bed: Bed): Promise<View> {
     list.items.find((item) => item.kind === kind && item.metadata.name === 'counter');
   const checkpoint = parseDynamoCheckpoint(named('DynamoCheckpoint'));
   const snapshot = parsePodSnapshot(named('PodSnapshot'));
+  const selector = `${labels.checkpointSource}=true`;
+  const words = ['logs', '-n', 'default', '-l', selector, '--tail=-1'];
+  const log = (await bed.kubectl(words).catch(() => '')) || before;
   return {
+    log,
     checkpoint: checkpoint.ok ? checkpoint.value : undefined,
     snapshot: snapshot.ok ? snapshot.value : undefined,
   };
@@ -51,10 +59,12 @@ function viewLine({ checkpoint, snapshot }: View): string {
 /** Prints a line for each change until the checkpoint has ended. */
 async function follow(bed: Bed, say: (line: string) => void): Promise<View> {
   let last = '';
+  let log = '';
   return bed.waitFor(
     'the checkpoint to end',
     async () => {
-      const view = await observe(bed);
+      const view = await observe(bed, log);
+      log = view.log;
       const line = viewLine(view);
       if (line !== last) say(line);
       last = line;
@@ -64,6 +74,17 @@ async function follow(bed: Bed, say: (line: string) => void): Promise<View> {
     deadlineMilliseconds,
   );
 }
+
+/** Waits until the Job's pod has ended, as the counter does once it is told that it is captured, and is removed. */
+const sourceGone = (bed: Bed): Promise<true> =>
+  bed.waitFor(
+    "the Job's pod to be gone",
+    async () => {
+      const words = ['get', 'pods', '-n', 'default', '-l', `${labels.checkpointSource}=true`];
+      return (await bed.kubectl([...words, '-o', 'name'])).trim() === '' || undefined;
+    },
+    deadlineMilliseconds,
+  );
 
 async function showArtifact(bed: Bed, snapshot: PodSnapshot): Promise<void> {
   const artifact = snapshot.status.artifact;
@@ -101,20 +122,27 @@ async function run(options: { readonly keep: boolean; readonly name: string }): 
     await installCryopod(bed, { log: say });
     say(`kubectl apply -f ${example}`);
     await bed.apply(await readFile(example, 'utf8'));
-    const { checkpoint, snapshot } = await follow(bed, say);
+    const { checkpoint, snapshot, log } = await follow(bed, say);
     console.log(
       `\n$ kubectl get dckpt,podsnap,podsnapcontent -A\n${await bed.kubectl(['get', 'dckpt,podsnap,podsnapcontent', '-A'])}`,
     );
     if (snapshot !== undefined) await showArtifact(bed, snapshot);
+    const captured = checkpoint?.status.phase === 'Ready' && snapshot !== undefined;
+    say(captured ? 'The counter is captured.' : `Failed: ${checkpoint?.status.message}`);
+    if (captured) {
+      await sourceGone(bed);
+      say('Its Job has ended, its pod is gone.');
+      await showRestores({ bed, snapshot, sourceLog: log, say });
+    }
     // The nodes' own events, of a cluster that is a minute old, would bury the others.
     const events = (await bed.kubectl(['events', '-n', 'default'])).split('\n');
     const shown = events.filter((line) => !line.includes(' Node/')).join('\n');
     console.log(`\n$ kubectl events -n default | grep -v Node/\n${shown}`);
-    ended = checkpoint?.status.phase === 'Ready' ? 0 : 1;
-    say(ended === 0 ? 'The counter is captured.' : `Failed: ${checkpoint?.status.message}`);
+    ended = captured ? 0 : 1;
     if (options.keep) {
       console.log(`\nThe cluster stays up. Try next:
   export KUBECONFIG=${bed.kubeconfigPath}
+  npm run bed -- kubectl --name ${options.name} logs -f counter-again
   npm run bed -- kubectl --name ${options.name} describe podsnapshot counter
   npm run bed -- kubectl --name ${options.name} delete dynamocheckpoint counter    # the bytes go with it
   npm run bed -- down --name ${options.name}`);
@@ -134,7 +162,7 @@ async function run(options: { readonly keep: boolean; readonly name: string }): 
 
 const program = new Command('npm start --')
   .description(
-    'Brings up a real two-node cluster, installs Cryopod and captures a counter of 512 MiB.',
+    'Brings up a real two-node cluster, installs Cryopod, captures a counter of 512 MiB and restores it on the other node.',
   )
   .option('--keep', 'leave the cluster up at the end', false)
   .option('--name <bed>', 'name of the cluster', 'start')
