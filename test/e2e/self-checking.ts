@@ -97,7 +97,7 @@ export async function restored(
 
 /** Removes a pod without waiting for the end. */
 export const endPod = ({ bed, namespace }: Place, pod: string): Promise<string> =>
-  bed.kubectl(['delete', 'pod', pod, '-n', namespace, '--wait=false']);
+  bed.kubectl(['delete', 'pod', pod, '-n', namespace, '--ignore-not-found', '--wait=false']);
 
 /**
  * The whole proof for one workload: it runs, is captured, goes on, is deleted, and is restored on the other node (`everywhere`: and on its own) where it

@@ -8,8 +8,8 @@ import {
   deleteNamespace,
   readContent,
   waitForEnd,
-} from './cluster.ts';
-import { expectToRunAgain, type Place, restored, waitForWord } from './self-checking.ts';
+} from '../e2e/cluster.ts';
+import { expectToRunAgain, type Place, restored, waitForWord } from '../e2e/self-checking.ts';
 
 describe.concurrent('an image that holds one program and nothing else', () => {
   let bed: Bed;

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parsePod } from '../../core/api/workload.ts';
 import type { Bed } from '../bed/bed.ts';
 import { busyboxImage } from '../bed/versions.ts';
-import { attachSharedBed, createNamespace, deleteNamespace } from './cluster.ts';
-import { placeholderOf, waitForRestored } from './placeholder.ts';
-import { captured, type Place, waitForWord } from './self-checking.ts';
-import { sourcePod } from './workloads.ts';
+import { attachSharedBed, createNamespace, deleteNamespace } from '../e2e/cluster.ts';
+import { placeholderOf, waitForRestored } from '../e2e/placeholder.ts';
+import { captured, type Place, waitForWord } from '../e2e/self-checking.ts';
+import { sourcePod } from '../e2e/workloads.ts';
 
 /** Says OK for ever; each signal ends it in its own way. */
 const program = `
