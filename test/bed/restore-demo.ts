@@ -29,11 +29,14 @@ type Source = {
 
 /** Restores the counter on the other node and, once that pod is deleted, on the node where it was captured. Throws when it does not count on. */
 export async function showRestores(demo: RestoreDemo): Promise<void> {
+  const { bed, say } = demo;
   const source = await sourceOf(demo);
-  const other = demo.bed.nodes.find((name) => name !== source.nodeName) ?? source.nodeName;
+  const last = ticksIn(demo.sourceLog).at(-1) ?? '';
+  say(`The source's last word, some time after its capture, on ${source.nodeName}: ${last}`);
+  const other = bed.nodes.find((name) => name !== source.nodeName) ?? source.nodeName;
   await showRestore(demo, source, other);
-  demo.say('The restored pod is deleted as well: of the counter there is only the snapshot now.');
-  await demo.bed.kubectl(['delete', 'pod', podName, '-n', 'default']);
+  say('The restored pod is deleted as well: of the counter there is only the snapshot now.');
+  await bed.kubectl(['delete', 'pod', podName, '-n', 'default']);
   await showRestore(demo, source, source.nodeName);
 }
 
@@ -49,10 +52,10 @@ async function sourceOf({ bed, snapshot }: RestoreDemo): Promise<Source> {
 }
 
 async function showRestore(demo: RestoreDemo, source: Source, nodeName: string): Promise<void> {
-  const { bed, say, sourceLog } = demo;
+  const { bed, say } = demo;
   say(`kubectl apply: pod ${podName} on ${nodeName} is to be restored from PodSnapshot counter`);
   await bed.apply(placeholder(demo, source, nodeName));
-  say(`Restored: ${await restored(bed)}`);
+  say(`Restored on ${nodeName}: ${await restored(bed)}`);
   const lines = await bed.waitFor(
     'the restored counter to count',
     async () => {
@@ -62,16 +65,11 @@ async function showRestore(demo: RestoreDemo, source: Source, nodeName: string):
     },
     deadlineMilliseconds,
   );
-  const before = ticksIn(sourceLog);
-  const indented = (ticks: readonly string[]): string =>
-    ticks.map((tick) => `  ${tick}`).join('\n');
-  console.log(`\nThe source said on ${source.nodeName}, before and after its capture:`);
-  console.log(`${indented(before.slice(-shownLines))}\nThe restored counter says on ${nodeName}:`);
-  console.log(`${indented(lines.slice(0, shownLines))}\n`);
-  const token = (tick: string | undefined): string => tick?.replace(/.*token=/, '') ?? '';
-  if (before.length > 0 && token(lines[0]) !== token(before[0])) {
-    throw new Error('The restored counter has another token: it is not the one that was captured.');
-  }
+  const shown = lines.slice(0, shownLines).map((line) => `  ${line}\n`);
+  console.log(`\n$ kubectl logs ${podName}\n${shown.join('')}`);
+  const token = (line: string): string => line.replace(/.*token=/, '');
+  const strange = ticksIn(demo.sourceLog).find((line) => token(line) !== token(lines[0] ?? ''));
+  if (strange !== undefined) throw new Error(`The counter had another token: ${strange}`);
 }
 
 /** The lines `tick NUMBER token=TOKEN` of a log. The token is drawn at the start and kept in memory alone. */
