@@ -6,17 +6,24 @@ function parseLine(line: string): LogLine | undefined {
   return match === null ? undefined : { seconds: Number(match[1]), text: match[2] ?? '' };
 }
 
-/** Errors that CRIU writes into the log of every dump that succeeds, on a machine without these capabilities or devices. */
-const harmless = [/Can't setup RLIMIT_NOFILE/, /tun: Unable to create tun/];
+/** Errors that CRIU writes into logs of dumps and restores that succeed, on a machine without these capabilities or devices, and whenever its cgroup helper ends. */
+const harmless = [
+  /Can't setup RLIMIT_NOFILE/,
+  /tun: Unable to create tun/,
+  /cgroupd: recv req error: No such file/,
+];
+
+/** During a restore each process says its number first, and its restorer `pie`. */
+const speaker = /^(pie:\s*)?\d+:\s*/;
 
 const linesShown = 5;
 const lineLength = 300;
 
-/** The lines of a failed dump's log that say why: the errors in order, or the last lines where there is none. */
+/** The lines of the log of a failed dump or restore that say why: the errors in order, or the last lines where there is none. */
 export function decisiveLines(log: string): readonly string[] {
   const lines = log
     .split('\n')
-    .map((line) => (parseLine(line)?.text ?? line).trim())
+    .map((line) => (parseLine(line)?.text ?? line).trim().replace(speaker, ''))
     .filter((line) => line !== '');
   const errors = lines.filter(
     (line) => /^Error\b/.test(line) && !harmless.some((pattern) => pattern.test(line)),

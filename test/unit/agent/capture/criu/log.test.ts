@@ -35,6 +35,20 @@ test('the errors are shown, without those every dump has', () => {
   ]);
 });
 
+test('of a restore, what its processes say counts, and that a helper of CRIU ended does not', () => {
+  const restore = [
+    "(00.061)      3: Error (criu/sk-inet.c:1006): inet: Can't bind inet socket (id 7)",
+    '(00.062) pie: 3: Error (criu/pie/restorer.c:100): no',
+    '(00.063) Error (criu/cr-restore.c:2331): Restoring FAILED.',
+    '(00.064) Error (criu/cgroup.c:2055): cg: cgroupd: recv req error: No such file or directory',
+  ].join('\n');
+  expect(decisiveLines(restore)).toEqual([
+    "Error (criu/sk-inet.c:1006): inet: Can't bind inet socket (id 7)",
+    'Error (criu/pie/restorer.c:100): no',
+    'Error (criu/cr-restore.c:2331): Restoring FAILED.',
+  ]);
+});
+
 test('without an error the last lines are shown, cut to a bearable length', () => {
   const lines = decisiveLines(`(00.1) one\n(00.2) two\nsh: ${'x'.repeat(1000)}\n`);
   expect(lines[0]).toBe('two');
