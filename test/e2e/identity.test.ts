@@ -1,10 +1,11 @@
-import { cp, mkdir } from 'node:fs/promises';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import * as z from 'zod';
 import type { Bed } from '../bed/bed.ts';
 import { testWorkloadsImage } from '../bed/images/build.ts';
+import { claimDirectory, makeClaim, removeClaim } from './claim.ts';
 import {
   attachSharedBed,
   createNamespace,
@@ -64,7 +65,6 @@ describe('of one snapshot, restored twice,', () => {
       },
       60_000,
     );
-  const claim = (): string => `var/lib/claims/${namespace}`;
   const manifest = (): string => {
     const volume = (name: string, mountPath: string) => ({ name, mountPath });
     return stringify({
@@ -100,44 +100,12 @@ describe('of one snapshot, restored twice,', () => {
       },
     });
   };
-  const claimManifests = (): string => {
-    const common = {
-      accessModes: ['ReadWriteMany'],
-      storageClassName: '',
-      volumeName: `claim-${namespace}`,
-    };
-    const { volumeName, ...rest } = common;
-    return [
-      {
-        apiVersion: 'v1',
-        kind: 'PersistentVolume',
-        metadata: { name: volumeName },
-        spec: {
-          ...rest,
-          capacity: { storage: '1Gi' },
-          persistentVolumeReclaimPolicy: 'Retain',
-          hostPath: { path: `/${claim()}`, type: 'Directory' },
-        },
-      },
-      {
-        apiVersion: 'v1',
-        kind: 'PersistentVolumeClaim',
-        metadata: { name: 'claim', namespace },
-        spec: { ...common, resources: { requests: { storage: '1Gi' } } },
-      },
-    ]
-      .map((object) => stringify(object))
-      .join('---\n');
-  };
-
   beforeAll(async () => {
     bed = await attachSharedBed();
     const log = (line: string): void => console.log(line);
     await bed.load((await testWorkloadsImage({ log })).archive);
     namespace = await createNamespace(bed, 'identity');
-    const [a, b] = ['node-a', 'node-b'].map((node) => join(bed.node(node).rootPath, claim()));
-    await mkdir(a ?? '', { recursive: true });
-    await bed.apply(claimManifests());
+    await makeClaim(bed, namespace, 'node-a');
     await bed.apply(manifest());
     await waitForLines('source', 3);
     const last = (await saidBy('source')).at(-1);
@@ -151,7 +119,10 @@ describe('of one snapshot, restored twice,', () => {
     const gone = ['wait', 'pod/source', '-n', namespace, '--for=delete', '--timeout=60s'];
     await bed.kubectl(gone);
     // Stands for storage that both nodes reach.
-    await cp(a ?? '', b ?? '', { recursive: true });
+    const [a = '', b = ''] = ['node-a', 'node-b'].map((node) =>
+      join(bed.node(node).rootPath, claimDirectory(namespace)),
+    );
+    await cp(a, b, { recursive: true });
     for (const [index, name] of names.entries()) {
       const nodeName = ['node-a', 'node-b'][index] ?? '';
       await bed.apply(placeholderOf(manifest(), { name, snapshot: 'source', nodeName }));
@@ -167,7 +138,7 @@ describe('of one snapshot, restored twice,', () => {
     }
   });
   afterAll(async () => {
-    await bed.kubectl(['delete', 'pv', `claim-${namespace}`, '--ignore-not-found', '--wait=false']);
+    await removeClaim(bed, namespace);
     await deleteNamespace(bed, namespace);
   });
 
