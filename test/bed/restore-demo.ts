@@ -1,13 +1,10 @@
 import { stringify } from 'yaml';
+import { isTrue } from '../../core/api/conditions.ts';
+import { parsePodRestore } from '../../core/api/pod-restore.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
-import { parsePodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
-import { restoredCondition } from '../../core/api/restore.ts';
-import { parsePod } from '../../core/api/workload.ts';
-import { parsePodManifest } from '../../core/restore/pod-manifest.ts';
-import { shapePlaceholder } from '../../core/restore/shape-placeholder.ts';
 import type { Bed } from './bed.ts';
 
-const initImage = 'cryopod.dev/init:dev';
+const name = 'counter-again';
 const deadlineMilliseconds = 120_000;
 /** How many lines of a restored counter are waited for and shown. */
 const shownLines = 3;
@@ -21,52 +18,43 @@ export type RestoreDemo = {
   readonly say: (line: string) => void;
 };
 
-type Source = {
-  readonly nodeName: string;
-  readonly template: unknown;
-  readonly containers: readonly string[];
-};
-
 /** Restores the counter on the other node and, once that pod is deleted, on the node where it was captured. Throws when it does not count on. */
 export async function showRestores(demo: RestoreDemo): Promise<void> {
-  const { bed, say } = demo;
-  const source = await sourceOf(demo);
-  const last = ticksIn(demo.sourceLog).at(-1) ?? '';
-  say(`The source's last word, some time after its capture, on ${source.nodeName}: ${last}`);
-  const other = bed.nodes.find((name) => name !== source.nodeName) ?? source.nodeName;
-  await showRestore(demo, source, other);
+  const { bed, say, snapshot, sourceLog } = demo;
+  const { nodeName = '' } = snapshot.status;
+  say(`The source's last word, on ${nodeName}: ${ticksIn(sourceLog).at(-1) ?? ''}`);
+  await showRestore(demo, bed.nodes.find((node) => node !== nodeName) ?? nodeName);
   say('The restored pod is deleted as well: of the counter there is only the snapshot now.');
-  await bed.kubectl(['delete', 'pod', podName, '-n', 'default']);
-  await showRestore(demo, source, source.nodeName);
+  await bed.kubectl(['delete', `podrestore/${name}`, `pod/${name}`, '-n', 'default']);
+  await showRestore(demo, nodeName);
 }
 
-const podName = 'counter-again';
-
-async function sourceOf({ bed, snapshot }: RestoreDemo): Promise<Source> {
-  const bound = snapshot.status.boundSnapshotContentName ?? '';
-  const text = await bed.kubectl(['get', 'podsnapshotcontent', bound, '-o', 'json']);
-  const content = parsePodSnapshotContent(JSON.parse(text));
-  if (!content.ok) throw new Error(content.message);
-  const { template, podRef, nodeName = '' } = content.value.spec.source;
-  return { nodeName, template, containers: podRef?.containers ?? [] };
-}
-
-async function showRestore(demo: RestoreDemo, source: Source, nodeName: string): Promise<void> {
-  const { bed, say } = demo;
-  say(`kubectl apply: pod ${podName} on ${nodeName} is to be restored from PodSnapshot counter`);
-  await bed.apply(placeholder(demo, source, nodeName));
-  say(`Restored on ${nodeName}: ${await restored(bed)}`);
+async function showRestore(demo: RestoreDemo, nodeName: string): Promise<void> {
+  const { bed, say, snapshot } = demo;
+  const snapshotName = snapshot.metadata.name;
+  say(`kubectl apply: PodRestore ${name} of PodSnapshot ${snapshotName}, on ${nodeName}`);
+  const nodeSelector = { 'kubernetes.io/hostname': nodeName };
+  await bed.apply(
+    stringify({
+      apiVersion: 'cryopod.dev/v1alpha1',
+      kind: 'PodRestore',
+      metadata: { name, namespace: 'default' },
+      spec: { snapshotName, podName: name, nodeSelector },
+    }),
+  );
+  await follow(demo);
   const lines = await bed.waitFor(
     'the restored counter to count',
     async () => {
-      const log = await bed.kubectl(['logs', podName, '-n', 'default']).catch(() => '');
+      const log = await bed.kubectl(['logs', name, '-n', 'default']).catch(() => '');
       const found = ticksIn(log);
       return found.length >= shownLines ? found : undefined;
     },
     deadlineMilliseconds,
   );
   const shown = lines.slice(0, shownLines).map((line) => `  ${line}\n`);
-  console.log(`\n$ kubectl logs ${podName}\n${shown.join('')}`);
+  console.log(`\n$ kubectl get podrestores\n${await bed.kubectl(['get', 'podrestores'])}`);
+  console.log(`$ kubectl logs ${name}\n${shown.join('')}`);
   const token = (line: string): string => line.replace(/.*token=/, '');
   const strange = ticksIn(demo.sourceLog).find((line) => token(line) !== token(lines[0] ?? ''));
   if (strange !== undefined) throw new Error(`The counter had another token: ${strange}`);
@@ -75,36 +63,24 @@ async function showRestore(demo: RestoreDemo, source: Source, nodeName: string):
 /** The lines `tick NUMBER token=TOKEN` of a log. The token is drawn at the start and kept in memory alone. */
 export const ticksIn = (log: string): readonly string[] => log.match(/^tick \d+ token=.*$/gm) ?? [];
 
-function placeholder({ snapshot }: RestoreDemo, source: Source, nodeName: string): string {
-  const manifest = parsePodManifest(source.template);
-  if (!manifest.ok) throw new Error(manifest.message);
-  const { name: snapshotName } = snapshot.metadata;
-  const shaped = shapePlaceholder(
-    {
-      metadata: { name: podName, namespace: 'default' },
-      spec: { ...manifest.value.spec, nodeName },
-    },
-    { snapshotName, containers: source.containers, initImage },
-  );
-  if (shaped.problems !== undefined) throw new Error(shaped.problems.join('; '));
-  return stringify({ apiVersion: 'v1', kind: 'Pod', ...shaped.pod });
-}
-
-async function restored(bed: Bed): Promise<string> {
-  const [answer, failed] = await bed.waitFor(
-    `pod ${podName} to be restored`,
+/** Prints a line for each change until it is restored. Throws with the reason when it has failed. */
+async function follow({ bed, say }: RestoreDemo): Promise<void> {
+  let last = '';
+  const failed = await bed.waitFor(
+    `PodRestore ${name} to end`,
     async () => {
-      const text = await bed.kubectl(['get', 'pod', podName, '-n', 'default', '-o', 'json']);
-      const pod = parsePod(JSON.parse(text));
-      if (!pod.ok) throw new Error(pod.message);
-      const found = pod.value.status.conditions.find(({ type }) => type === restoredCondition);
-      const given = found?.reason === 'RestoreFailed' || found?.reason === 'RestoreIncompatible';
-      return given || found?.status === 'True'
-        ? ([String(found.message), given] as const)
-        : undefined;
+      const text = await bed.kubectl(['get', 'podrestore', name, '-n', 'default', '-o', 'json']);
+      const parsed = parsePodRestore(JSON.parse(text));
+      if (!parsed.ok) throw new Error(parsed.message);
+      const { phase, nodeName, conditions } = parsed.value.status;
+      const newest = conditions.find(({ type }) => type === 'Progressing') ?? conditions.at(0);
+      const line = `PodRestore ${phase ?? 'Pending'}  ${nodeName ?? ''}  ${newest?.message ?? ''}`;
+      if (line !== last) say(line.trim());
+      last = line;
+      if (isTrue(conditions, 'Failed')) return line;
+      return isTrue(conditions, 'Ready') ? '' : undefined;
     },
     deadlineMilliseconds,
   );
-  if (failed) throw new Error(answer);
-  return answer;
+  if (failed !== '') throw new Error(failed);
 }
