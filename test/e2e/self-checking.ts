@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { isTrue } from '../../core/api/conditions.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import type { Bed } from '../bed/bed.ts';
@@ -78,7 +78,27 @@ export async function captured(place: Place, pod: string): Promise<PodSnapshot> 
   return ended;
 }
 
-/** Deletes the source of a snapshot and has it restored on the other node, or on the one that is named; resolves to the new pod's name. */
+/** Deletes the source of a snapshot and has a PodRestore restore it on the other node; resolves to the new pod's name. */
+async function restoredByObject(place: Place, snapshotName: string): Promise<string> {
+  const { bed, namespace, target } = place;
+  await endPod(place, snapshotName);
+  const name = `${snapshotName}-on-${target}`;
+  const nodeSelector = { 'kubernetes.io/hostname': target };
+  await bed.apply(
+    stringify({
+      apiVersion: 'cryopod.dev/v1alpha1',
+      kind: 'PodRestore',
+      metadata: { name, namespace },
+      spec: { snapshotName, podName: name, nodeSelector },
+    }),
+  );
+  const appears = ['wait', `pod/${name}`, '-n', namespace, '--for=create', '--timeout=60s'];
+  await bed.kubectl(appears);
+  await waitForRestored(bed, namespace, name);
+  return name;
+}
+
+/** Deletes the source of a snapshot and has it restored into a placeholder on the other node, or on the one that is named; resolves to the new pod's name. */
 export async function restored(
   place: Place,
   snapshot: string,
@@ -100,8 +120,8 @@ export const endPod = ({ bed, namespace }: Place, pod: string): Promise<string> 
   bed.kubectl(['delete', 'pod', pod, '-n', namespace, '--ignore-not-found', '--wait=false']);
 
 /**
- * The whole proof for one workload: it runs, is captured, goes on, is deleted, and is restored on the other node (`everywhere`: and on its own) where it
- * goes on once more, with its token and everything it holds.
+ * The whole proof for one workload: it runs, is captured, goes on, is deleted, and is restored on the other node by a PodRestore (`everywhere`: and on its own into
+ * a placeholder) where it goes on once more, with its token and everything it holds.
  */
 export async function expectToRunAgain(
   place: Place,
@@ -117,7 +137,10 @@ export async function expectToRunAgain(
   const since = saidIn(await logsOf(bed, namespace, name)).at(-1)?.count ?? 0;
   expect((await waitForWord(place, name, since)).token).toBe(before.token);
   for (const node of where.everywhere ? [target, source] : [target]) {
-    const pod = await restored(place, name, manifest, node);
+    const pod =
+      node === target
+        ? await restoredByObject(place, name)
+        : await restored(place, name, manifest, node);
     const first = await waitForWord(place, pod, 0);
     expect(first.token).toBe(before.token);
     expect(first.count).toBeGreaterThanOrEqual(before.count);
