@@ -25,7 +25,8 @@ export async function showRestores(demo: RestoreDemo): Promise<void> {
   say(`The source's last word, on ${nodeName}: ${ticksIn(sourceLog).at(-1) ?? ''}`);
   await showRestore(demo, bed.nodes.find((node) => node !== nodeName) ?? nodeName);
   say('The restored pod is deleted as well: of the counter there is only the snapshot now.');
-  await bed.kubectl(['delete', `podrestore/${name}`, `pod/${name}`, '-n', 'default']);
+  const restored = [`podrestore/${name}`, `pod/${name}`];
+  await bed.kubectl(['delete', ...restored, '-n', 'default', '--ignore-not-found']);
   await showRestore(demo, nodeName);
 }
 
