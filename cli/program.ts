@@ -8,7 +8,9 @@ import { completeWord } from './commands/completion/scripts.ts';
 import { registerCompletion } from './commands/completion.ts';
 import { registerDelete } from './commands/delete.ts';
 import { registerDescribe } from './commands/describe.ts';
+import { registerDiff } from './commands/diff.ts';
 import { registerExplain } from './commands/explain.ts';
+import { registerInspect } from './commands/inspect.ts';
 import { registerList } from './commands/list.ts';
 import { registerRestore } from './commands/restore.ts';
 import { registerWait } from './commands/wait.ts';
@@ -26,6 +28,8 @@ const registrations: readonly ((program: Command, context: CliContext) => void)[
   registerWait,
   registerCancel,
   registerDelete,
+  registerInspect,
+  registerDiff,
   registerArtifact,
   registerCompletion,
 ];

@@ -1,11 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createZstdDecompress } from 'node:zlib';
-import { isFailure } from '../../core/failure.ts';
-import { corruptBlob } from '../store/digest.ts';
 import type { ReferenceKey, SnapshotStore } from '../store/store.ts';
 import { inParallel } from './bounded.ts';
 import { decodeChunk } from './chunk.ts';
@@ -18,7 +13,8 @@ import {
 } from './config.ts';
 import { unpackCriuTar } from './criu-layer.ts';
 import { packingFailure } from './local-failure.ts';
-import { checkSize, readArtifact, readBlob } from './read.ts';
+import { readArtifact, readBlob } from './read.ts';
+import { readTarBlob } from './read-tar-blob.ts';
 
 /**
  * Rebuilds what a dump left, in a directory that must not exist yet (its parent must): `containers/<name>/images/` as CRIU reads them,
@@ -112,37 +108,3 @@ async function extractMemory(
     onBytes(raw.byteLength);
   });
 }
-
-/** Decompresses a tar blob into `use`, never more than announced; whatever goes wrong in the bytes is ArtifactCorrupt with the blob's name. */
-async function readTarBlob(
-  store: SnapshotStore,
-  blob: TarBlob,
-  signal: AbortSignal,
-  use: (tar: AsyncIterable<Buffer>) => Promise<void>,
-): Promise<void> {
-  await checkSize(store, blob.digest, blob.storedBytes, signal);
-  let seen = 0;
-  const bounded = new Transform({
-    transform: (chunk: Buffer, _encoding, done) => {
-      seen += chunk.byteLength;
-      if (seen <= blob.sizeBytes) return done(null, chunk);
-      done(corruptBlob(blob.digest, `it holds more than ${blob.sizeBytes} bytes`));
-    },
-  });
-  const source = await store.getBlob(blob.digest, undefined, signal);
-  try {
-    await pipeline(source, createZstdDecompress(), bounded, use, { signal });
-  } catch (error) {
-    signal.throwIfAborted();
-    if (isFailure(error)) throw error;
-    throw isSystemError(error)
-      ? error
-      : corruptBlob(blob.digest, `it cannot be decompressed (${String(error)})`);
-  }
-  if (seen !== blob.sizeBytes) {
-    throw corruptBlob(blob.digest, `it holds ${seen} bytes instead of ${blob.sizeBytes}`);
-  }
-}
-
-/** Errors of the file system extracted to, as against those of zstd. */
-const isSystemError = (error: unknown): boolean => error instanceof Error && 'syscall' in error;

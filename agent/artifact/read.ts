@@ -10,6 +10,9 @@ import { type PublishedArtifact, publishedArtifact } from './published.ts';
 /** Longest manifest or config that is read: enough for half a terabyte of memory. */
 const longestDocumentBytes = 64 * 2 ** 20;
 
+/** Where blobs are read from: a store, or an archive that is in none. */
+export type BlobSource = Pick<SnapshotStore, 'getBlob' | 'statBlob'>;
+
 /** What is known of an artifact before any of its layers is read. */
 export type Artifact = {
   readonly reference: Reference;
@@ -39,7 +42,7 @@ export async function readArtifact(
 
 /** The same for a reference that need not stand in the store. */
 export async function readDocuments(
-  store: SnapshotStore,
+  store: BlobSource,
   reference: Reference,
   signal: AbortSignal,
 ): Promise<Artifact> {
@@ -50,7 +53,7 @@ export async function readDocuments(
 
 /** The config that a manifest names, verified, parsed, and in agreement with it. */
 export async function readConfig(
-  store: SnapshotStore,
+  store: BlobSource,
   manifest: Manifest,
   signal: AbortSignal,
 ): Promise<ArtifactConfig> {
@@ -62,7 +65,7 @@ export async function readConfig(
 
 /** The manifest a reference names, verified and parsed. */
 export async function readManifest(
-  store: SnapshotStore,
+  store: BlobSource,
   reference: Reference,
   signal: AbortSignal,
 ): Promise<Manifest> {
@@ -73,7 +76,7 @@ export async function readManifest(
 }
 
 async function readJSON(
-  store: SnapshotStore,
+  store: BlobSource,
   digest: Digest,
   sizeBytes: number,
   signal: AbortSignal,
@@ -90,7 +93,7 @@ async function readJSON(
 
 /** A whole blob in memory, verified; its size is checked before a byte is read. A missing one is ArtifactCorrupt: something names it. */
 export async function readBlob(
-  store: SnapshotStore,
+  store: BlobSource,
   digest: Digest,
   sizeBytes: number,
   signal: AbortSignal,
@@ -111,7 +114,7 @@ export async function readBlob(
 
 /** Throws ArtifactCorrupt unless the store has the blob in the size announced. */
 export async function checkSize(
-  store: SnapshotStore,
+  store: BlobSource,
   digest: Digest,
   sizeBytes: number,
   signal: AbortSignal,
