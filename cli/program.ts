@@ -9,6 +9,7 @@ import { registerCompletion } from './commands/completion.ts';
 import { registerDelete } from './commands/delete.ts';
 import { registerDescribe } from './commands/describe.ts';
 import { registerDiff } from './commands/diff.ts';
+import { registerDoctor } from './commands/doctor.ts';
 import { registerExplain } from './commands/explain.ts';
 import { registerInspect } from './commands/inspect.ts';
 import { registerList } from './commands/list.ts';
@@ -30,6 +31,7 @@ const registrations: readonly ((program: Command, context: CliContext) => void)[
   registerDelete,
   registerInspect,
   registerDiff,
+  registerDoctor,
   registerArtifact,
   registerCompletion,
 ];
