@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { corruptArtifact, type TarBlob } from './config.ts';
 import type { BlobSource } from './read.ts';
 import { readTarBlob } from './read-tar-blob.ts';
 import { readTar, type TarEntry } from './tar-reader.ts';
 
-/** Of one layer, kept in memory. */
+/** Of one layer, kept in memory: entries, and characters of all their names. */
 const mostEntries = 1_000_000;
+const mostNameCharacters = 256 * 2 ** 20;
 
 /** `deleted`: the layer hides a file of the image. `opaque`: it hides all that the image has in this directory. */
 export const layerEntryTypes = [
@@ -31,7 +32,7 @@ export type LayerEntry = {
   readonly modifiedAt: string;
   readonly linkPath: string;
   readonly digest: string;
-  /** Extended attributes, in one text. */
+  /** Digest of its extended attributes; empty where there are none. */
   readonly attributes: string;
 };
 
@@ -44,10 +45,14 @@ export async function layerIndex(
 ): Promise<ReadonlyMap<string, LayerEntry>> {
   const index = new Map<string, LayerEntry>();
   const damaged = (why: string) => corruptArtifact(`layer ${blob.digest}: ${why}`);
+  let nameCharacters = 0;
   await readTarBlob(store, blob, signal, async (tar) => {
     for await (const entry of readTar(tar, damaged)) {
       const [path, type] = placeOf(entry, kind);
-      if (index.size === mostEntries) throw damaged('it has too many entries');
+      nameCharacters += entry.path.length + entry.linkPath.length;
+      if (index.size === mostEntries || nameCharacters > mostNameCharacters) {
+        throw damaged('it has too many entries, or too long names');
+      }
       index.set(path, await describe(entry, type));
     }
   });
@@ -86,10 +91,11 @@ async function describe(entry: TarEntry, type: LayerEntryType): Promise<LayerEnt
     modifiedAt: pax.get('mtime') ?? String(header.mtimeSeconds),
     linkPath: textOf(entry.linkPath),
     digest: type === 'file' ? `sha256:${hasher.digest('hex')}` : '',
-    attributes: [...pax]
-      .filter(([key]) => key.startsWith('SCHILY.xattr.'))
-      .map(([key, value]) => `${key}=${value}`)
-      .toSorted()
-      .join('\n'),
+    attributes: attributesDigest(pax),
   };
+}
+
+function attributesDigest(pax: TarEntry['pax']): string {
+  const attributes = [...pax].filter(([key]) => key.startsWith('SCHILY.xattr.')).toSorted();
+  return attributes.length === 0 ? '' : hash('sha256', JSON.stringify(attributes));
 }

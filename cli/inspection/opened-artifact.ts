@@ -1,11 +1,11 @@
 import { openArchive } from '../../agent/artifact/archive-blobs.ts';
 import { type Artifact, type BlobSource, readArtifact } from '../../agent/artifact/read.ts';
 import type { ReferenceKey, SnapshotStore } from '../../agent/store/store.ts';
-import { contentName } from '../../core/api/names.ts';
+import { contentName, systemNamespace } from '../../core/api/names.ts';
 import { Failure, isFailure } from '../../core/failure.ts';
 import { nameOf } from '../commands/artifact/snapshot-name.ts';
 import { openStore } from '../commands/artifact/store-option.ts';
-import { usageFailure } from '../complaint.ts';
+import { RemediedFailure, usageFailure } from '../complaint.ts';
 
 /** An artifact whose documents are read and verified, and where its layers are. */
 export type OpenedArtifact = {
@@ -37,8 +37,9 @@ export async function openNamed(
     return { name: operand, ...(await openArchive(operand.slice(archivePrefix.length), signal)) };
   }
   if (storeDirectory === undefined) {
-    throw usageFailure(
-      `${operand} is looked for in a store: name one with --store, or give ${archivePrefix}FILE`,
+    throw new RemediedFailure(
+      usageFailure(`no store to look for ${operand} in`),
+      `Name one with --store, give ${archivePrefix}FILE, or run this where a store is: kubectl exec -n ${systemNamespace} ds/cryopod-agent -- node dist/cli/main.js inspect ${operand}`,
     );
   }
   const store = await openStore(storeDirectory);

@@ -7,16 +7,18 @@ const secretName =
 /** The shell's own, which hold directories. */
 const harmlessNames: ReadonlySet<string> = new Set(['PWD', 'OLDPWD', 'SSH_AUTH_SOCK']);
 
+// Every repetition is bounded: texts of an artifact are an enemy's, and may be a megabyte.
+
 /** User and password in a URL; the scheme, host and path stay. */
-const urlCredentials = /([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]+@/gi;
+const urlCredentials = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#@]{1,1000}@/gi;
 /** Tokens that show what they are, wherever they stand: JWTs, and those of GitHub, GitLab, Slack, AWS, OpenAI, Hugging Face, NVIDIA. */
 const tokenShapes =
-  /\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|AKIA|ASIA|sk-|hf_|nvapi-)[\w-]{8,}/g;
+  /\beyJ[\w-]{8,400}\.[\w-]{1,4000}\.[\w-]*|\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|AKIA|ASIA|sk-|hf_|nvapi-)[\w-]{8,}/g;
 const bearer = /\b(bearer|basic)(\s+)[^\s'"]+/gi;
-const privateKey = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*/g;
+const privateKey = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*/g;
 /** `password=x` within a longer text, as in a query or a connection string. */
 const assignment =
-  /\b([\w.-]*(?:token|key|secret|passw(?:or)?d|pwd|credential)[\w.-]*=)[^\s&;,'"]+/gi;
+  /\b([\w.-]{0,40}(?:token|key|secret|passw(?:or)?d|pwd|credential)[\w.-]{0,40}=)[^\s&;,'"]+/gi;
 
 /** A text without what is recognised as a secret in it. */
 export const maskedText = (text: string): string =>

@@ -86,7 +86,7 @@ function containerText(container: InspectedContainer, mappings: number): string 
       ['PID', 'MAPPING', 'SIZE', 'RESIDENT', 'PROTECTION', 'KIND', 'SOURCE'],
       largest(processes, mappings),
     ),
-    ...processes.flatMap(environmentText),
+    ...environmentTexts(processes),
     ...section(
       ['MOUNT', 'TREATMENT', 'VOLUME'],
       container.mounts.map(({ path, treatment, volume, claim }) => [
@@ -180,20 +180,14 @@ const largest = (
       mapping.path ?? '',
     ]);
 
-/** Most processes have the environment of their parents; it is shown where it differs from the one shown last. */
-function environmentText(
-  process: InspectedProcess,
-  index: number,
-  all: readonly InspectedProcess[],
-): readonly string[] {
-  const { environment = [] } = process;
-  const textOf = (each: InspectedProcess): string => JSON.stringify(each.environment ?? []);
-  const isShown = all.slice(0, index).some((other) => textOf(other) === textOf(process));
-  if (environment.length === 0 || isShown) return [];
-  return [
-    table(
-      [`ENVIRONMENT OF ${process.pid}`],
-      environment.map(({ name, value }) => [`${name}=${value}`]),
-    ),
-  ];
+/** Most processes have the environment of their parents: each is shown once. */
+function environmentTexts(processes: readonly InspectedProcess[]): readonly string[] {
+  const shown = new Set<string>();
+  return processes.flatMap(({ pid, environment = [] }) => {
+    const text = JSON.stringify(environment);
+    if (environment.length === 0 || shown.has(text)) return [];
+    shown.add(text);
+    const lines = environment.map(({ name, value }) => [`${name}=${value}`]);
+    return [table([`ENVIRONMENT OF ${pid}`], lines)];
+  });
 }
