@@ -152,7 +152,8 @@ describe('the command line before a real cluster', () => {
         restoreElsewhere: { outcome: 'ok', node: 'node-a' },
       },
     ]);
-    expect(await bed.kubectl(['get', 'namespaces', '-o', 'name'])).not.toContain('cryopod-doctor');
+    const left = await bed.kubectl(['get', 'namespaces,podsnapshotcontents', '-o', 'yaml']);
+    expect(left).not.toContain('cryopod-doctor');
   });
 
   it('removes the canary on Ctrl-C, too', async () => {
