@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readArtifact } from '../../../agent/artifact/read.ts';
+import { digestHex } from '../../../agent/store/digest.ts';
+import { dirStore } from '../../../agent/store/dir/dir-store.ts';
 import { parseImages } from '../../../cli/inspection/container-images.ts';
 import { Failure } from '../../../core/failure.ts';
 import { type CliRun, runCliInProcess } from '../../support/run-cli.ts';
@@ -127,6 +130,19 @@ describe('cryopod inspect', () => {
       if (code !== 0) expect(complaints, `byte ${at}`).toMatch(/damaged/);
       else expect(printed, `byte ${at}`).toContain('python3 /app.py');
     }
+  });
+
+  it('reads of the memory only the chunks with arguments and environments', async () => {
+    // Three chunks of heap, of equal content and so stored once, and one of the stack.
+    await publishImages(base, 'large', madeUpImages({ ...someRoot, heapPages: 3 * 1024 }));
+    const key = { namespace: 'default', contentUID: 'large' };
+    const { config } = await readArtifact(dirStore(root), key, new AbortController().signal);
+    const [heap] = config.containers[0]?.memory[0]?.chunks ?? [];
+    if (heap === undefined || heap.encoding === 'zero') throw new Error('the heap is not stored');
+    await rm(join(root, 'blobs', 'sha256', digestHex(heap.digest)));
+    const { code, printed } = await inspect('large', '--store', root);
+    expect(code).toBe(0);
+    expect(printed).toMatch(/^1 +0 +alive .* 12.0 MiB .* python3 \/app.py/m);
   });
 
   it('says what it does not find, and what it lacks', async () => {

@@ -14,11 +14,13 @@ export type MadeUp = {
   readonly environment: readonly string[];
   /** Fills its heap. */
   readonly heapByte: number;
+  readonly heapPages: number;
 };
 export const someRoot: MadeUp = {
   words: ['python3', '/app.py', '--token', 'hunter2'],
   environment: ['PATH=/bin', 'API_KEY=abc123', 'DATABASE_URL=postgres://me:pw@db/x'],
   heapByte: 7,
+  heapPages: 2,
 };
 
 const owner = message({ 1: 0, 2: 0, 3: 0, 4: 0, 5: 0 });
@@ -45,8 +47,13 @@ const file = (id: number, type: number, field: number, entry: Buffer): Buffer =>
 const regular = (id: number, path: string): Buffer =>
   file(id, 1, 3, message({ 1: id, 2: 0o2002, 3: 5, 5: owner, 6: path, 8: 10 }));
 
-/** Images of a container with a python3 that has a zombie child, a socket, a log that was deleted, a heap of two pages and a text of one. */
-export function madeUpImages({ words, environment, heapByte }: MadeUp): Record<string, Buffer> {
+/** Images of a container with a python3 that has a zombie child, a socket, a log that was deleted, a heap and a text of one page. */
+export function madeUpImages({
+  words,
+  environment,
+  heapByte,
+  heapPages,
+}: MadeUp): Record<string, Buffer> {
   const text = (list: readonly string[]): Buffer => Buffer.from(list.map((w) => `${w}\0`).join(''));
   const [argumentBytes, environmentBytes] = [text(words), text(environment)];
   const stack = Buffer.concat([argumentBytes, environmentBytes], page);
@@ -69,14 +76,19 @@ export function madeUpImages({ words, environment, heapByte }: MadeUp): Record<s
         ...{ 1: 0, 2: 0, 3: 0, 4: 0, 5: stackAt, 6: 0, 7: 0, 12: 20 },
         ...{ 8: stackAt, 9: middle, 10: middle, 11: middle + environmentBytes.byteLength },
         14: [
-          mapping(0x10_0000, 4, { 7: 1 | 32 | 512 }),
+          mapping(0x10_0000, heapPages + 2, { 7: 1 | 32 | 512 }),
           mapping(0x7f00_0000_0000, 8, { 4: 22, 5: 5, 7: 1 | 64 }),
           mapping(stackAt, 1, {}),
         ],
       }),
     ),
-    'pagemap-1.img': imageOf('pagemap', message({ 1: 1 }), run(0x10_1000, 2), run(stackAt, 1)),
-    'pages-1.img': Buffer.concat([Buffer.alloc(2 * page, heapByte), stack]),
+    'pagemap-1.img': imageOf(
+      'pagemap',
+      message({ 1: 1 }),
+      run(0x10_1000, heapPages),
+      run(stackAt, 1),
+    ),
+    'pages-1.img': Buffer.concat([Buffer.alloc(heapPages * page, heapByte), stack]),
     'fdinfo-3.img': imageOf(
       'fdinfo',
       message({ 1: 22, 2: 0, 3: 1, 4: 3 }),
