@@ -64,7 +64,7 @@ export async function runDoctor(
   };
   const onLeft = (name: string): void => say(`namespace ${name} is being removed`);
   const nodes = await withCanarySpace({ kube, clock }, space, onLeft, signal, () =>
-    flyOnAll(flight, agents),
+    flyOnAll(flight, agents, all),
   );
   return reportOf(checks, nodes);
 }
@@ -122,13 +122,14 @@ function notFlown({ node, state }: AgentOfNode, why: string): NodeReport {
 async function flyOnAll(
   flight: Flight,
   agents: readonly AgentOfNode[],
+  all: readonly AgentOfNode[],
 ): Promise<readonly NodeReport[]> {
   const reports = new Map<number, NodeReport>();
   await inParallel(nodesAtOnce, agents.entries(), flight.signal, async ([index, agent]) => {
     reports.set(
       index,
       agent.state === 'alive'
-        ? await flyCanary(flight, agent, neighbourOf(agents, index), index)
+        ? await flyCanary(flight, agent, neighbourOf(all, agent), index)
         : notFlown(agent, groundOf(agent)),
     );
   });
@@ -142,13 +143,13 @@ const groundOf = ({ state, ready }: AgentOfNode): string => {
 };
 
 /** The next living one, so that every node restores for another once; one that is known to see the same bytes is preferred. */
-function neighbourOf(agents: readonly AgentOfNode[], index: number): Neighbour | undefined {
-  const own = agents[index];
-  const others = [...agents.slice(index + 1), ...agents.slice(0, index)].filter(
+function neighbourOf(all: readonly AgentOfNode[], own: AgentOfNode): Neighbour | undefined {
+  const at = all.indexOf(own);
+  const others = [...all.slice(at + 1), ...all.slice(0, at)].filter(
     ({ state }) => state === 'alive',
   );
   const sharing = others.find(
-    ({ sharedStore }) => sharedStore !== '' && sharedStore === own?.sharedStore,
+    ({ sharedStore }) => sharedStore !== '' && sharedStore === own.sharedStore,
   );
   const found = sharing ?? others[0];
   return found === undefined ? undefined : { node: found.node, sharesStore: sharing !== undefined };

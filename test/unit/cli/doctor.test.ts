@@ -4,6 +4,7 @@ import { clusterKinds, policyNames } from '../../../cli/commands/doctor/cluster-
 import { reportText } from '../../../cli/commands/doctor/report.ts';
 import { kinds } from '../../../core/api/kinds.ts';
 import { agentLeaseName, controllerLeaseName } from '../../../core/api/names.ts';
+import { Failure } from '../../../core/failure.ts';
 import { files, readText } from '../architecture/sources.ts';
 import { condition, DoctorCluster } from './support/doctor-cluster.ts';
 
@@ -176,6 +177,28 @@ describe('cryopod doctor', () => {
     };
     await expect(lossy.doctor()).rejects.toThrow('connection lost');
     expect(lossy.all(clusterKinds.namespace)).toEqual([]);
+  });
+
+  it('tries one node alone where it is told to, with the help of another', async () => {
+    const cluster = await DoctorCluster.open();
+    const { nodes } = await cluster.doctor({ nodes: ['b'] });
+    expect(nodes).toMatchObject([{ node: 'b', restoreElsewhere: { outcome: 'ok', node: 'a' } }]);
+  });
+
+  it('holds nothing against a cluster that it may not look at', async () => {
+    const cluster = await DoctorCluster.open();
+    const before = cluster.before;
+    cluster.before = async (call) => {
+      await before(call);
+      if (call.kind === 'ValidatingAdmissionPolicy') {
+        throw new Failure('terminal', 'Forbidden', 'policies: forbidden');
+      }
+    };
+    const report = await cluster.doctor();
+    expect(report.healthy).toBe(true);
+    expect(outcomeOf(report, 'admission policies')).toMatchObject({
+      ...{ outcome: 'skipped', message: 'policies: forbidden' },
+    });
   });
 
   it('says which node it does not know', async () => {
