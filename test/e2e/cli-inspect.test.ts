@@ -155,25 +155,4 @@ describe('the command line before a real cluster', () => {
     const left = await bed.kubectl(['get', 'namespaces,podsnapshotcontents', '-o', 'yaml']);
     expect(left).not.toContain('cryopod-doctor');
   });
-
-  it('removes the canary on Ctrl-C, too', async () => {
-    const stop = new AbortController();
-    const words = ['doctor', '--node', 'node-b', '--kubeconfig', bed.kubeconfigPath];
-    const running = runCliInProcess(words, { signal: stop.signal });
-    const namespaces = () => bed.kubectl(['get', 'namespaces', '-o', 'name']);
-    await bed.waitFor(
-      'the canary to have its namespace',
-      async () => ((await namespaces()).includes('cryopod-doctor') ? true : undefined),
-      60_000,
-    );
-    stop.abort(new Error('interrupted by SIGINT'));
-    const { code, complaints } = await running;
-    expect(code).toBe(130);
-    expect(complaints).toMatch(/namespace cryopod-doctor-\w+ is being removed/);
-    await bed.waitFor(
-      'the namespace to go',
-      async () => ((await namespaces()).includes('cryopod-doctor') ? undefined : true),
-      60_000,
-    );
-  });
 });
