@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { trustForPut } from '../store/digest.ts';
+import { pageAlignedBuffer } from '../store/page-aligned.ts';
 import { chunkBytes, type EncodedChunk, encodeChunk } from './chunk.ts';
 import type { Chunk } from './config.ts';
 
@@ -42,14 +43,14 @@ class BufferPool {
     if (free !== undefined) return free;
     if (this.#made < parallelChunks) {
       this.#made += 1;
-      return new ArrayBuffer(chunkBytes);
+      return pageAlignedBuffer(chunkBytes);
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** One that was lost with a thread is replaced. */
   giveBack(buffer: ArrayBuffer): void {
-    const whole = buffer.byteLength === chunkBytes ? buffer : new ArrayBuffer(chunkBytes);
+    const whole = buffer.byteLength === chunkBytes ? buffer : pageAlignedBuffer(chunkBytes);
     const next = this.#waiting.shift();
     if (next === undefined) this.#free.push(whole);
     else next(whole);

@@ -9,6 +9,7 @@ import { type ConfinedDirectory, fileSize, openFile } from './confined-directory
 import { removeStale, staleAfterMilliseconds, writeDurably } from './durable-file.ts';
 import { groupedSync } from './grouped-sync.ts';
 import { blobPath, makeBelow, temporaryPath, trashPath } from './layout.ts';
+import { writeBytes } from './write-bytes.ts';
 
 /** Puts one blob; resolves once it is durable, to whether its bytes were written. */
 export type BlobWriter = (
@@ -52,7 +53,7 @@ export function blobWriter(root: string, now: () => number): BlobWriter {
             await pipeline(content, verifyingStream(digest, sizeBytes), sink, { signal });
           } else {
             verifyBytes(content, digest, sizeBytes);
-            await file.writeFile(content);
+            await writeBytes(file, content);
           }
         },
       );
