@@ -51,13 +51,20 @@ export function pacedStore(
 ): SnapshotStore {
   return {
     ...store,
-    putBlob: async (digest, sizeBytes, content, signal) => {
+    putBlob: async (digest, sizeBytes, content, signal, taken) => {
       const streamed = content instanceof Readable;
       const paced = streamed ? Readable.from(pacedPieces(content, pace, signal)) : content;
       try {
-        const result = await store.putBlob(digest, sizeBytes, paced, signal);
+        let spent: Promise<void> | undefined;
+        const takenAtPace = (): void => {
+          if (streamed) return;
+          spent = pace.spend(sizeBytes, signal);
+          // Whoever puts hears of a failure below.
+          spent.then(taken, () => undefined);
+        };
+        const result = await store.putBlob(digest, sizeBytes, paced, signal, takenAtPace);
         if (result.written) onWritten(sizeBytes);
-        if (result.written && !streamed) await pace.spend(sizeBytes, signal);
+        if (result.written && !streamed) await (spent ?? pace.spend(sizeBytes, signal));
         return result;
       } finally {
         // The store closes what it is given, and that closes nothing before its first piece was asked for.

@@ -30,13 +30,14 @@ export class PublishWork implements AsyncDisposable {
     this.#list = list;
   }
 
-  /** Stores a blob unless this publish has done so already; `again` is asked only for one that went missing. */
+  /** Stores a blob unless this publish has done so already; `again` is asked only for one that went missing; `taken` as the store's. */
   async put(
     digest: Digest,
     sizeBytes: number,
     content: Uint8Array | Readable,
     again: Again,
     signal: AbortSignal,
+    taken?: () => void,
   ): Promise<void> {
     if (this.#blobs.has(digest)) {
       if (content instanceof Readable) content.destroy();
@@ -44,7 +45,7 @@ export class PublishWork implements AsyncDisposable {
     }
     this.#blobs.set(digest, { sizeBytes, again });
     await this.#list.writeFile(`${digest}\n`);
-    await this.#store.putBlob(digest, sizeBytes, content, signal);
+    await this.#store.putBlob(digest, sizeBytes, content, signal, taken);
   }
 
   /** Path for a packed layer, free to be made; removed when the publish ends. */

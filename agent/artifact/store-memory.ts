@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { Failure } from '../../core/failure.ts';
 import { inParallel } from './bounded.ts';
 import { chunkBytes, encodeChunk } from './chunk.ts';
-import { openEncoder, parallelChunks } from './chunk-encoder.ts';
+import { openEncoder } from './chunk-encoder.ts';
 import type { Chunk, MemoryFile } from './config.ts';
 import type { ImageFile } from './criu-layer.ts';
 import type { PublishWork } from './publish-work.ts';
+
+/** Chunks being read, encoded, written or made durable at once: enough for the disk to take many at a time. */
+const chunksOnTheirWay = 16;
 
 type Piece = { readonly file: number; readonly index: number; readonly sizeBytes: number };
 
@@ -24,24 +27,31 @@ export async function storeMemory(
   await using encoder = openEncoder(files.reduce((sum, file) => sum + file.sizeBytes, 0));
   try {
     for (const { name } of files) handles.push(await openPages(directory, name));
-    await inParallel(parallelChunks, piecesOf(files), signal, async (piece, _slot, stop) => {
+    // The encoder bounds how many are in memory; the others wait for the disk to have them for good.
+    await inParallel(chunksOnTheirWay, piecesOf(files), signal, async (piece, _slot, stop) => {
       const handle = handles[piece.file];
       const list = chunks[piece.file];
       const name = files[piece.file]?.name ?? '';
       if (handle === undefined || list === undefined) return;
+      let durable: Promise<void> | undefined;
       await encoder.encode(
         piece.sizeBytes,
-        (into) => readPiece(handle, name, piece, into),
+        async (into) => {
+          stop.throwIfAborted();
+          await readPiece(handle, name, piece, into);
+        },
         async (encoded) => {
-          if ('bytes' in encoded) {
-            const again = () => encodeAgain(directory, name, piece);
-            const { digest, bytes } = encoded;
-            await work.put(digest, bytes.byteLength, bytes, again, stop);
-          }
           list[piece.index] = encoded.chunk;
-          onBytes(piece.sizeBytes);
+          if (!('bytes' in encoded)) return;
+          const again = () => encodeAgain(directory, name, piece);
+          const { digest, bytes } = encoded;
+          const taken = Promise.withResolvers<void>();
+          durable = work.put(digest, bytes.byteLength, bytes, again, stop, taken.resolve);
+          await Promise.race([taken.promise, durable]);
         },
       );
+      await durable;
+      onBytes(piece.sizeBytes);
     });
   } finally {
     for (const handle of handles) await handle.close();

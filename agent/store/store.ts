@@ -39,12 +39,16 @@ export interface SnapshotStore {
   readonly traits: StoreTraits;
   /** A UUID, the same for everybody who uses this store and for as long as it exists; made when it is first asked for. */
   identity(signal: AbortSignal): Promise<string>;
-  /** Durable when it resolves. The bytes are verified against digest and size on the way. Returns whether anything was written. */
+  /**
+   * Durable when it resolves. The bytes are verified against digest and size on the way. Returns whether anything was written. `taken`: called
+   * once they are written, though not yet durable, if at all: from then on whose memory they were in may use it for something else.
+   */
   putBlob(
     digest: Digest,
     sizeBytes: number,
     content: Uint8Array | Readable,
     signal: AbortSignal,
+    taken?: () => void,
   ): Promise<{ readonly written: boolean }>;
   /** `range`: bytes from `start` up to, not including, `end`. A whole blob is verified: the stream fails at its end when the digest differs. */
   getBlob(

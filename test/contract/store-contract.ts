@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { digestOf } from '../../agent/store/digest.ts';
+import { pageAlignedBuffer } from '../../agent/store/page-aligned.ts';
 import type { Digest, Reference, SnapshotStore } from '../../agent/store/store.ts';
 
 const signal = new AbortController().signal;
@@ -55,6 +56,22 @@ export function storeContract(
       });
       expect((await read(digestOf(other))).equals(other)).toBe(true);
       expect(await store.statBlob(digest, signal)).toBe(3_000_000);
+    });
+
+    it('says when the memory that the bytes were in may be used for something else', async () => {
+      for (let round = 0; round < 3; round += 1) {
+        const content = Buffer.from(pageAlignedBuffer(3_000_000));
+        randomBytes(3_000_000).copy(content);
+        const before = Buffer.from(content);
+        let taken = 0;
+        const reuse = (): void => {
+          taken += 1;
+          content.fill(0);
+        };
+        await store.putBlob(digestOf(before), 3_000_000, content, signal, reuse);
+        expect(taken).toBe(1);
+        expect((await read(digestOf(before))).equals(before)).toBe(true);
+      }
     });
 
     it('is one and the same store to everybody who asks', async () => {

@@ -23,7 +23,7 @@ export function memoryStore(now: () => number = Date.now): MemoryStore {
     references,
     traits: { name: 'memory', atomicRename: true, durable: false, rangeReads: true },
     identity: async () => '00000000-0000-4000-8000-000000000000',
-    putBlob: async (digest, sizeBytes, content, signal) => {
+    putBlob: async (digest, sizeBytes, content, signal, taken) => {
       signal.throwIfAborted();
       const bytes = content instanceof Readable ? await buffer(content) : Buffer.from(content);
       signal.throwIfAborted();
@@ -34,6 +34,7 @@ export function memoryStore(now: () => number = Date.now): MemoryStore {
         return { written: false };
       }
       blobs.set(digest, { bytes, modifiedAtMilliseconds: now() });
+      taken?.();
       return { written: true };
     },
     getBlob: async (digest, range, signal) => {

@@ -7,6 +7,7 @@ import { errorCode } from '../error-code.ts';
 import type { Digest } from '../store.ts';
 import { type ConfinedDirectory, fileSize, openFile } from './confined-directory.ts';
 import { removeStale, staleAfterMilliseconds, writeDurably } from './durable-file.ts';
+import { groupedFileSync } from './grouped-file-sync.ts';
 import { groupedSync } from './grouped-sync.ts';
 import { blobPath, makeBelow, temporaryPath, trashPath } from './layout.ts';
 import { writeBytes } from './write-bytes.ts';
@@ -17,6 +18,7 @@ export type BlobWriter = (
   sizeBytes: number,
   content: Uint8Array | Readable,
   signal: AbortSignal,
+  taken: (() => void) | undefined,
 ) => Promise<boolean>;
 
 /** `now`: wall clock, milliseconds. */
@@ -25,9 +27,10 @@ export function blobWriter(root: string, now: () => number): BlobWriter {
     await using blobs = await makeBelow(root, blobPath);
     await blobs.handle.sync();
   });
+  const syncFile = groupedFileSync();
   let tidied = false;
 
-  return async (digest, sizeBytes, content, signal) => {
+  return async (digest, sizeBytes, content, signal, taken) => {
     const name = digestHex(digest);
     try {
       await using blobs = await makeBelow(root, blobPath);
@@ -55,7 +58,9 @@ export function blobWriter(root: string, now: () => number): BlobWriter {
             verifyBytes(content, digest, sizeBytes);
             await writeBytes(file, content);
           }
+          taken?.();
         },
+        syncFile,
       );
       if (!written && ![undefined, sizeBytes].includes(await fileSize(blobs, name))) {
         throw corruptBlob(digest, 'another writer left a different size');

@@ -27,9 +27,9 @@ export function dirStore(root: string): SnapshotStore {
   return {
     traits: { name: storeName, atomicRename: true, durable: true, rangeReads: true },
     identity: (signal) => storeIdentity(root, signal),
-    putBlob: async (digest, sizeBytes, content, signal) => ({
+    putBlob: async (digest, sizeBytes, content, signal, taken) => ({
       written: await onStorage(root, `write blob ${digest} of ${sizeBytes} bytes`, signal, () =>
-        putBlob(digest, sizeBytes, content, signal),
+        putBlob(digest, sizeBytes, content, signal, taken),
       ),
     }),
     getBlob: (digest, range, signal) =>

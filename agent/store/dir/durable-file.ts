@@ -24,12 +24,13 @@ export type Destination = {
 
 /**
  * Writes a file under another name and gives it its own only once its bytes are durable; nobody ever sees a half-written one. `ifThere`:
- * `keep` links it only where nothing stands, `replace` renames over. Resolves to false when something stood there. The caller syncs `target`.
+ * `keep` links it only where nothing stands, `replace` renames over. `sync` makes its bytes durable. Resolves to false when something stood there. The caller syncs `target`.
  */
 export async function writeDurably(
   destination: Destination,
   ifThere: 'keep' | 'replace',
   write: (file: FileHandle) => Promise<void>,
+  sync: (file: FileHandle) => Promise<void>,
 ): Promise<boolean> {
   const { temporary, target, name } = destination;
   const path = temporary.entry(newTemporaryName());
@@ -37,7 +38,7 @@ export async function writeDurably(
   try {
     try {
       await write(file);
-      await file.datasync();
+      await sync(file);
     } finally {
       await file.close();
     }
@@ -54,6 +55,9 @@ export async function writeDurably(
     await removeIfThere(path);
   }
 }
+
+/** How a file that comes alone is made durable. */
+export const syncAlone = (file: FileHandle): Promise<void> => file.datasync();
 
 /** Makes a file of one block durable and removes it: a full, read-only or failing file system says so here. */
 export async function tryWriting(temporary: ConfinedDirectory): Promise<void> {

@@ -6,7 +6,7 @@ import { errorCode } from '../error-code.ts';
 import { checkReferenceKey, isReferenceKey } from '../reference-key.ts';
 import type { Leftover, Reference, ReferenceKey } from '../store.ts';
 import { type ConfinedDirectory, fileSize, openDirectory, openFile } from './confined-directory.ts';
-import { removeIfThere, writeDurably } from './durable-file.ts';
+import { removeIfThere, syncAlone, writeDurably } from './durable-file.ts';
 import { makeBelow, openBelow, referencesPath, temporaryPath } from './layout.ts';
 
 const longestReferenceBytes = 64 * 1024;
@@ -34,6 +34,7 @@ export async function putReference(
     { temporary, target: namespace, name: key.contentUID + suffix },
     'keep',
     (file) => file.writeFile(`${JSON.stringify(reference)}\n`),
+    syncAlone,
   );
   await namespace.handle.sync();
   if (!written) {
@@ -60,8 +61,11 @@ async function writeLayout(
   };
   const files = { 'oci-layout': { imageLayoutVersion: '1.0.0' }, 'index.json': index };
   for (const [name, content] of Object.entries(files)) {
-    await writeDurably({ temporary, target, name }, 'replace', (file) =>
-      file.writeFile(`${JSON.stringify(content)}\n`),
+    await writeDurably(
+      { temporary, target, name },
+      'replace',
+      (file) => file.writeFile(`${JSON.stringify(content)}\n`),
+      syncAlone,
     );
   }
   await target.handle.sync();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../../../core/failure.ts';
 import { type ConfinedDirectory, fileSize, openFile, openRoot } from './confined-directory.ts';
-import { writeDurably } from './durable-file.ts';
+import { syncAlone, writeDurably } from './durable-file.ts';
 import { makeBelow, temporaryPath } from './layout.ts';
 import { onStorage } from './storage-failure.ts';
 
@@ -19,8 +19,11 @@ export function storeIdentity(root: string, signal: AbortSignal): Promise<string
     const standing = await readIdentity(directory);
     if (standing !== undefined) return standing;
     await using temporary = await makeBelow(root, temporaryPath);
-    await writeDurably({ temporary, target: directory, name: fileName }, 'keep', (file) =>
-      file.writeFile(`${randomUUID()}\n`),
+    await writeDurably(
+      { temporary, target: directory, name: fileName },
+      'keep',
+      (file) => file.writeFile(`${randomUUID()}\n`),
+      syncAlone,
     );
     await directory.handle.sync();
     // Read back in any case: another node may have been faster.

@@ -64,6 +64,21 @@ describe('a publish rate', () => {
     expect(await timed(all)).toBeGreaterThanOrEqual(7700);
   });
 
+  it('holds back who would use the memory of the bytes again', async () => {
+    const { store, clock } = paced(500);
+    const startedAt = clock.monotonicMilliseconds();
+    const taken: number[] = [];
+    const writes = [0, 1, 2].map((index) => {
+      const content = Buffer.concat([bytes, Buffer.from([index])]);
+      const note = (): void => void taken.push(clock.monotonicMilliseconds() - startedAt);
+      return store.putBlob(digestOf(content), content.byteLength, content, never, note);
+    });
+    for (let step = 0; step < 100; step += 1) await clock.advance(100);
+    await Promise.all(writes);
+    expect(taken).toHaveLength(3);
+    expect(Math.max(...taken)).toBeGreaterThanOrEqual(5500);
+  });
+
   it('counts nothing that is there already, and nothing where there is no limit', async () => {
     const { store, timed, state } = paced(undefined);
     expect(await timed(put(store, 1))).toBe(0);
