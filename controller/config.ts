@@ -10,10 +10,10 @@ export type ControllerConfig = {
   /** Where its own Lease and the heartbeats of the agents are. */
   readonly namespace: string;
   readonly logLevel: LogLevel;
-  readonly healthPort: number;
-  readonly metricsPort: number;
   /** Where API servers call the webhook; undefined where there is none. */
   readonly webhookPort: number | undefined;
+  readonly healthPort: number;
+  readonly metricsPort: number;
   /** The image with the static init, for source Jobs and placeholders. */
   readonly initImage: string;
   readonly security: ServingSecurity;
@@ -30,9 +30,9 @@ Environment:
   POD_NAME                   name in events and in the leader election (default: the host name)
   POD_NAMESPACE              namespace of its Lease and of the agents' heartbeats (default: ${systemNamespace})
   CRYOPOD_LOG_LEVEL          ${logLevels.join(', ')} (default: info)
+  CRYOPOD_WEBHOOK_PORT       the webhook that shapes pods to be restored (default: none; 0: any free port)
   CRYOPOD_HEALTH_PORT        /healthz and /readyz (default: 8081; 0: any free port)
   CRYOPOD_METRICS_PORT       /metrics (default: 8080; 0: any free port)
-  CRYOPOD_WEBHOOK_PORT       the webhook that shapes pods to be restored (default: none; 0: any free port)
   CRYOPOD_INIT_IMAGE         the image with the static init (default: ${initImage})
 ${servingUsage}  KUBECONFIG                 where no service account is mounted
 `;
@@ -61,11 +61,11 @@ export function controllerConfig(
     podName: environment.POD_NAME || hostname(),
     namespace: environment.POD_NAMESPACE || systemNamespace,
     logLevel: level,
-    healthPort: port(environment.CRYOPOD_HEALTH_PORT, 'CRYOPOD_HEALTH_PORT', 8081),
-    metricsPort: port(environment.CRYOPOD_METRICS_PORT, 'CRYOPOD_METRICS_PORT', 8080),
     webhookPort: environment.CRYOPOD_WEBHOOK_PORT
       ? port(environment.CRYOPOD_WEBHOOK_PORT, 'CRYOPOD_WEBHOOK_PORT', 0)
       : undefined,
+    healthPort: port(environment.CRYOPOD_HEALTH_PORT, 'CRYOPOD_HEALTH_PORT', 8081),
+    metricsPort: port(environment.CRYOPOD_METRICS_PORT, 'CRYOPOD_METRICS_PORT', 8080),
     initImage: environment.CRYOPOD_INIT_IMAGE || initImage,
     security: servingSecurity(environment),
   };

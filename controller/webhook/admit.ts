@@ -11,7 +11,7 @@ import {
   admissionAnswer,
   parseAdmissionReview,
 } from './admission-review.ts';
-import { decide, isSnapshotName, type Observed } from './decide.ts';
+import { decide, type Observed } from './decide.ts';
 import type { WebhookMetrics } from './metrics.ts';
 
 /** What answering needs from the process. */
@@ -74,7 +74,7 @@ async function observe(
     ...{ pod, source, initImage },
     snapshot: { state: 'unread', message },
   });
-  if (source === undefined || !isSnapshotName(source)) return unread('');
+  if (source === undefined) return unread('');
   try {
     const { view } = await callWithin(clock, readMilliseconds, signal, (within) =>
       findSnapshot(kube, namespace, source, within),

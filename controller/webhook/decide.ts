@@ -1,4 +1,3 @@
-import { dnsSubdomain } from '../../core/api/metadata.ts';
 import { annotations } from '../../core/api/names.ts';
 import { placeholderCommand, placeholderProblems } from '../../core/api/restore.ts';
 import { type PodManifest, parsePodManifest } from '../../core/restore/pod-manifest.ts';
@@ -23,24 +22,12 @@ export type Verdict =
   | { readonly outcome: 'refused' | 'unread'; readonly message: string };
 
 /** Where a request stands. */
-export const phases = [
-  'Plain',
-  'Misnamed',
-  'Placeholder',
-  'Unread',
-  'Unusable',
-  'Pending',
-  'Ready',
-] as const;
+export const phases = ['Plain', 'Placeholder', 'Unread', 'Unusable', 'Pending', 'Ready'] as const;
 export type Phase = (typeof phases)[number];
-
-/** Whether the annotation's value can be a name at all; nothing else is ever looked up. */
-export const isSnapshotName = (source: string): boolean => dnsSubdomain.safeParse(source).success;
 
 /** The phase of an observation; the order of the questions is the meaning. */
 export function phaseOf(o: Observed): Phase {
   if (o.source === undefined) return 'Plain';
-  if (!isSnapshotName(o.source)) return 'Misnamed';
   if (isPlaceholder(o)) return 'Placeholder';
   if (o.snapshot.state === 'unread') return 'Unread';
   if (o.snapshot.state === 'unusable') return 'Unusable';
@@ -74,8 +61,6 @@ const said = ({ snapshot }: Observed): string => ('message' in snapshot ? snapsh
 
 const rules = {
   Plain: () => ({ outcome: 'unchanged' }),
-  Misnamed: (o) =>
-    refused(`'${o.source}' is no name of a PodSnapshot, which must be in the pod's own namespace`),
   Placeholder: () => ({ outcome: 'unchanged' }),
   Unread: (o) => ({ outcome: 'unread', message: `${annotations.restoreFrom}: ${said(o)}` }),
   Unusable: (o) => refused(said(o)),

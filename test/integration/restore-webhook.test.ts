@@ -173,7 +173,7 @@ describe('a pod is not admitted, and whoever creates it is told why, when it nam
     [
       'would be of another namespace',
       podOf('x', 'other/saved'),
-      "'other/saved' is no name of a PodSnapshot",
+      '"other/saved" is no name of a PodSnapshot; one of namespace default is asked for',
     ],
     [
       'holds another container',

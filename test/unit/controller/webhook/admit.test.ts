@@ -144,12 +144,15 @@ describe('the answer about a pod', () => {
     expect((await answer()).status).toMatchObject({ code: 503 });
   });
 
-  it('looks nothing up whose name could lead elsewhere', async () => {
-    const metadata = { annotations: { 'nvidia.com/restore-from': '../../pods/x' } };
-    const { status } = await answer({ object: { ...pod, metadata } });
-    expect(status?.message).toContain('is no name of a PodSnapshot');
-    expect(kube.calls).toEqual([]);
-  });
+  it.each(['../../pods/x', 'other/saved', ''])(
+    'looks nothing up for a name like "%s"',
+    async (name) => {
+      const metadata = { annotations: { 'nvidia.com/restore-from': name } };
+      const { status } = await answer({ object: { ...pod, metadata } });
+      expect(status?.message).toContain('is no name of a PodSnapshot');
+      expect(kube.calls).toEqual([]);
+    },
+  );
 
   it.each([
     ['has no such annotation', { object: { ...pod, metadata: {} } }],

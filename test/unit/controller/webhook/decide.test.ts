@@ -62,13 +62,6 @@ describe('a pod that is being created', () => {
     ],
     ['one that cannot be used', { snapshot: unusable }, 'refused', /PodSnapshot saved has failed$/],
     [
-      'one of another namespace',
-      { source: 'other/saved' },
-      'refused',
-      /'other\/saved' is no name of a PodSnapshot, which must be in the pod's own namespace/,
-    ],
-    ['nothing', { source: '' }, 'refused', /'' is no name/],
-    [
       'one that the API server did not tell about',
       { snapshot: unread },
       'unread',
