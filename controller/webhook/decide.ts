@@ -35,15 +35,17 @@ export function phaseOf(o: Observed): Phase {
 }
 
 /**
- * Whether it waits to be restored as it is. Where the snapshot cannot be asked, its own containers that run the init say so: such a pod never
- * starts cold, and the agent tells what it waits for.
+ * Whether it waits to be restored as it is, by its own containers that run the init. Such a pod never starts cold, whatever its snapshot, and the agent
+ * tells what it waits for or what does not fit. A container that the snapshot holds and that does not wait would start cold.
  */
 function isPlaceholder({ pod, snapshot }: Observed): boolean {
   const parsed = parsePodManifest(pod);
   if (!parsed.ok) return false;
   const { spec } = parsed.value;
-  const targets = snapshot.state === 'ready' ? snapshot.containers : waiting(spec.containers);
-  return targets.length > 0 && placeholderProblems({ spec }, targets).length === 0;
+  const ours = waiting(spec.containers);
+  if (ours.length === 0 || placeholderProblems({ spec }, ours).length > 0) return false;
+  const held = snapshot.state === 'ready' ? snapshot.containers : [];
+  return spec.containers.every(({ name }) => ours.includes(name) || !held.includes(name));
 }
 
 const waiting = (containers: PodManifest['spec']['containers']): readonly string[] =>
@@ -69,9 +71,18 @@ const rules = {
   Ready: shape,
 } as const satisfies Record<Phase, (o: Observed) => Verdict>;
 
+/** An artifact from elsewhere may name no containers: the agent goes by the same annotation then, and looks whether the artifact holds them. */
+function targets({ pod, snapshot }: Observed): readonly string[] {
+  if (snapshot.state === 'ready' && snapshot.containers.length > 0) return snapshot.containers;
+  const parsed = parsePodManifest(pod);
+  if (!parsed.ok) return [];
+  const { metadata, spec } = parsed.value;
+  const named = metadata.annotations?.[annotations.targetContainers];
+  return named?.split(',').map((name) => name.trim()) ?? [spec.containers[0]?.name ?? ''];
+}
+
 function shape(o: Observed): Verdict {
-  const containers = o.snapshot.state === 'ready' ? o.snapshot.containers : [];
-  const facts = { snapshotName: o.source ?? '', containers, initImage: o.initImage };
+  const facts = { snapshotName: o.source ?? '', containers: targets(o), initImage: o.initImage };
   const { pod, problems } = shapePlaceholder(o.pod, facts);
   if (pod !== undefined) return { outcome: 'shaped', pod };
   return refused(`the pod cannot be restored from PodSnapshot ${o.source}: ${problems.join('; ')}`);

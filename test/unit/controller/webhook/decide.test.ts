@@ -34,15 +34,26 @@ describe('a pod that is being created', () => {
     },
   );
 
-  it('that waits in some other container than the snapshot holds is refused', () => {
+  it('that waits in some other container than the snapshot holds is left to the agent, for it cannot start cold', () => {
     const other = shapePlaceholder(
       { ...pod, spec: { containers: [{ name: 'other' }] } },
       { ...facts, containers: ['other'] },
     ).pod;
-    expect(decide(observed({ pod: other }))).toMatchObject({
-      outcome: 'refused',
-      message: expect.stringContaining('there is no container main'),
-    });
+    expect(decide(observed({ pod: other }))).toEqual({ outcome: 'unchanged' });
+  });
+
+  it('with an artifact that names no containers waits in those that it names itself, or in its first', () => {
+    const snapshot = { state: 'ready', containers: [] } as const;
+    const spec = { containers: [{ name: 'first' }, { name: 'second' }] };
+    const waitsIn = (annotations: Readonly<Record<string, string>>): string => {
+      const verdict = decide(observed({ pod: { metadata: { annotations }, spec }, snapshot }));
+      const containers = 'pod' in verdict ? verdict.pod.spec.containers : [];
+      return containers.flatMap(({ name, command }) => (command ? [name] : [])).join();
+    };
+    expect(waitsIn({})).toBe('first');
+    expect(waitsIn({ 'nvidia.com/snapshot-target-containers': 'first, second' })).toBe(
+      'first,second',
+    );
   });
 
   it('that waits in one of two containers of the snapshot comes to wait in both', () => {
@@ -72,12 +83,6 @@ describe('a pod that is being created', () => {
       { snapshot: { state: 'ready', containers: ['db'] } as const },
       'refused',
       /cannot be restored from PodSnapshot saved: there is no container db/,
-    ],
-    [
-      'one that holds no container',
-      { snapshot: { state: 'ready', containers: [] } as const },
-      'refused',
-      /names no container/,
     ],
   ])('and names %s is not admitted, in words', (_, change, outcome, said) => {
     const verdict = decide(observed(change));
