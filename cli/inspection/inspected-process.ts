@@ -97,17 +97,21 @@ async function environmentOf(
     });
 }
 
+const seccompModes: readonly string[] = ['disabled', 'strict', 'filter'];
+
 function credentialsOf({ core }: ImagedProcess) {
   if (core.credentials === undefined) return undefined;
-  const { uid, gid, effectiveUID, effectiveGID, groups, capabilities, securityProfile } =
-    core.credentials;
+  const { uid, gid, effectiveUID, effectiveGID, groups, capabilities } = core.credentials;
+  const { securityProfile, noNewPrivileges } = core.credentials;
   return {
-    ...{ uid, gid, effectiveUID, effectiveGID, groups, securityProfile },
+    ...{ uid, gid, effectiveUID, effectiveGID, groups, securityProfile, noNewPrivileges },
+    seccomp: seccompModes[core.seccompMode] ?? String(core.seccompMode),
     capabilities: {
       effective: capabilityNames(capabilities.effective),
       permitted: capabilityNames(capabilities.permitted),
       inheritable: capabilityNames(capabilities.inheritable),
       bounding: capabilityNames(capabilities.bounding),
+      ambient: capabilityNames(capabilities.ambient),
     },
   };
 }

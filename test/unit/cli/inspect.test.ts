@@ -35,7 +35,10 @@ describe('cryopod inspect', () => {
       ...{ pid: 1, parentPid: 0, state: 'alive', command: 'python3', residentBytes: 3 * 4096 },
       ...{ executable: '/usr/bin/python3', workingDirectory: '/usr/bin/python3' },
       threads: ['python3', 'worker'],
-      credentials: { uid: 1000, capabilities: { effective: ['NET_BIND_SERVICE'] } },
+      credentials: {
+        ...{ uid: 1000, noNewPrivileges: true, seccomp: 'filter' },
+        capabilities: { effective: ['NET_BIND_SERVICE'], ambient: ['NET_BIND_SERVICE'] },
+      },
     });
     expect(zombie).toMatchObject({ pid: 9, parentPid: 1, state: 'zombie', waitStatus: 256 });
     expect(python.descriptors).toEqual([

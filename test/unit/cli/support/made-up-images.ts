@@ -27,7 +27,7 @@ const owner = message({ 1: 0, 2: 0, 3: 0, 4: 0, 5: 0 });
 const credentials = (uid: number): Buffer =>
   message({
     ...{ 1: uid, 2: uid, 3: uid, 4: uid, 5: uid, 6: uid, 7: uid, 8: uid },
-    ...{ 9: [0, 0], 10: [0x400, 0], 11: [0x400, 0], 12: [0x400, 0], 13: 0 },
+    ...{ 9: [0, 0], 10: [0x400, 0], 11: [0x400, 0], 12: [0x400, 0], 13: 0, 18: 1, 19: [0x400, 0] },
   });
 const core = (command: string, uid: number, state = 1): Buffer =>
   imageOf(
@@ -35,7 +35,9 @@ const core = (command: string, uid: number, state = 1): Buffer =>
     message({
       1: 1,
       3: message({ 1: state, 2: 256, 3: 0, 4: 0, 5: 0, 6: command }),
-      ...(state === 2 ? {} : { 5: message({ 1: 0, 2: 0, 10: credentials(uid), 13: command }) }),
+      ...(state === 2
+        ? {}
+        : { 5: message({ 1: 0, 2: 0, 10: credentials(uid), 11: 2, 13: command }) }),
     }),
   );
 const mapping = (start: number, pages: number, fields: Readonly<Record<number, Value>>): Buffer =>
