@@ -8,6 +8,7 @@ import { registerMemoryPath } from './memory-path-command.ts';
 import { registerPublish } from './publish-command.ts';
 import type { BenchResult } from './report.ts';
 import { lookAround, publishResult } from './report.ts';
+import { registerRestore } from './restore/command.ts';
 
 const program = new Command('npm run bench --')
   .description('Measures Cryopod on this machine, beside what the same machine does without it')
@@ -46,6 +47,7 @@ const register: Register = (command, run) => {
 
 registerControlPlane(register);
 registerCapture(register);
+registerRestore(register);
 registerPublish(register);
 registerMemoryPath(register);
 

@@ -3,10 +3,12 @@ import type { Register } from '../main.ts';
 import { wholeNumber } from '../numbers.ts';
 import { runCapture } from './run.ts';
 
-const usualSizes = [64, 256, 1024];
-const largestSize = 4096;
+/** Mebibytes that the benches of captures and restores take unless told. */
+export const usualSizes = [64, 256, 1024];
+export const largestSize = 4096;
 
-function sizesOf(text: string): readonly number[] {
+/** An option's argument that must be whole numbers from 1. */
+export function sizesOf(text: string): readonly number[] {
   const sizes = text.split(',').map(Number);
   if (sizes.every((size) => Number.isInteger(size) && size > 0)) return sizes;
   throw new InvalidArgumentError('It must be whole numbers from 1, with commas between.');

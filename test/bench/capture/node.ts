@@ -7,10 +7,14 @@ import type { Bed } from '../../bed/bed.ts';
 export const programsDirectory = '/opt/cryopod-bench';
 
 /** Compiles the programs that the bench needs into a node. */
-export async function installPrograms(bed: Bed, node: string): Promise<void> {
+export async function installPrograms(
+  bed: Bed,
+  node: string,
+  names: readonly string[],
+): Promise<void> {
   const target = join(bed.node(node).rootPath, programsDirectory);
   mkdirSync(target, { recursive: true });
-  for (const name of ['ballast', 'timed']) {
+  for (const name of names) {
     const source = join(import.meta.dirname, `../../fixtures/workloads/${name}.c`);
     const options = ['-O2', '-static', '-s', '-Wall', '-Wextra', '-Werror'];
     await execa('gcc', [...options, '-o', join(target, name), source]);

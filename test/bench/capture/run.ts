@@ -58,7 +58,7 @@ export async function measureCaptures(
   bed: Bed,
   options: Omit<CaptureOptions, 'bedName'>,
 ): Promise<CaptureFigures> {
-  await installPrograms(bed, node);
+  await installPrograms(bed, node, ['ballast', 'timed']);
   await bed.kubectl(['create', 'namespace', namespace]);
   const kube = await connect(bed.kubeconfigPath);
   try {
