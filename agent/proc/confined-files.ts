@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { errorText, Failure } from '../../core/failure.ts';
+import { type FileHandle, link, open, rename, rm } from 'node:fs/promises';
+import { errorText, Failure, isFailure } from '../../core/failure.ts';
 
 /**
  * A directory that a workload may have had its hands on. `base` is the node's own and may contain links; every name in `below` is
@@ -58,10 +58,37 @@ const passing = new Set(['EIO', 'EAGAIN', 'EINTR', 'EMFILE', 'ENFILE', 'ENOMEM',
  * Writes a file that a reader sees whole or not at all: a new file under a name nobody can guess, then a rename, which replaces a link
  * instead of following it. Readable by every user of the workload.
  */
-export async function writeSentinel(
+export const writeSentinel = (
   directory: ConfinedDirectory,
   name: string,
   text: string,
+): Promise<void> => putSentinel(directory, name, text, rename);
+
+/** The same for a file that must not be there yet: of several who try one succeeds. Throws Failure 'terminal' SentinelExists. */
+export const claimSentinel = (
+  directory: ConfinedDirectory,
+  name: string,
+  text: string,
+): Promise<void> =>
+  putSentinel(directory, name, text, async (temporary, target) => {
+    try {
+      await link(temporary, target);
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+      throw new Failure(
+        'terminal',
+        'SentinelExists',
+        `${shown(directory)}/${name} is there already`,
+      );
+    }
+    await rm(temporary);
+  });
+
+async function putSentinel(
+  directory: ConfinedDirectory,
+  name: string,
+  text: string,
+  put: (temporary: string, target: string) => Promise<void>,
 ): Promise<void> {
   if (!isPlainName(name)) {
     throw new Failure('terminal', 'UnsafePath', `${JSON.stringify(name)} is not a plain name`);
@@ -77,9 +104,10 @@ export async function writeSentinel(
       } finally {
         await file.close();
       }
-      await rename(temporary, `/proc/self/fd/${handle.fd}/${name}`);
+      await put(temporary, `/proc/self/fd/${handle.fd}/${name}`);
     } catch (error) {
       await rm(temporary, { force: true });
+      if (isFailure(error)) throw error;
       const where = `${shown(directory)}/${name}`;
       const kind = passing.has(codeOf(error) ?? '') ? 'retry' : 'terminal';
       throw new Failure(kind, 'SentinelFailed', `${where}: ${errorText(error)}`, { cause: error });

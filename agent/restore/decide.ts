@@ -8,6 +8,7 @@ export const phases = [
   'Working',
   'Unfit',
   'Restored',
+  'Postponed',
   'Lost',
   'Refused',
   'Failed',
@@ -29,6 +30,7 @@ export function phaseOf(o: Observed): Phase {
   if (o.pod.problems.length > 0) return 'Unfit';
   if (o.work.state === 'failed')
     return o.work.reason === 'RestoreIncompatible' ? 'Refused' : 'Lost';
+  if (o.work.state === 'postponed') return 'Postponed';
   if (o.placeholder.state === 'failed') return 'Failed';
   if (o.placeholder.state === 'begun') return 'Cut';
   if (o.snapshot.state !== 'ready' || o.placeholder.state === 'waiting') return 'Pending';
@@ -64,8 +66,7 @@ function startable(o: Observed): readonly Action[] {
     const message = `${o.maximumAttempts} containers of the pod were restored into, or tried; no more are`;
     return [...report(o, 'False', 'RestoreFailed', message), { do: 'fail', message }];
   }
-  const message = `attempt ${restarts + 1} of ${o.maximumAttempts}`;
-  return [...report(o, 'False', 'RestoreInProgress', message), { do: 'start' }];
+  return [{ do: 'start' }, again];
 }
 
 const rules = {
@@ -76,6 +77,7 @@ const rules = {
   ],
   // What was restored and has ended since was restored all the same.
   Over: (o) => [...(o.work.state === 'restored' ? restored(o) : []), { do: 'cancel' }],
+  // Most restores are over before anybody could read that they go on; each word of it costs API server and kubelet as much as a restore.
   Working: (o) =>
     o.work.state === 'running' && o.work.progress !== undefined
       ? report(o, 'False', 'RestoreInProgress', o.work.progress)
@@ -88,6 +90,10 @@ const rules = {
       `not a placeholder: ${o.pod?.problems.join('; ') ?? ''}`,
     ),
   Restored: restored,
+  Postponed: (o) =>
+    o.work.state === 'postponed'
+      ? [...report(o, 'False', 'RestorePending', o.work.message), again]
+      : [],
   // Told first, so that the reason is on record when the container ends.
   Lost: (o) =>
     o.work.state === 'failed'
@@ -118,7 +124,11 @@ const rules = {
         : o.placeholder.state === 'waiting'
           ? o.placeholder.message
           : '';
-    return [...report(o, 'False', 'RestorePending', message), again];
+    const ahead: readonly Action[] =
+      o.snapshot.state === 'ready' ? [{ do: 'watch' }, { do: 'fetchAhead' }] : [];
+    // Why the last attempt failed stays told until the next one begins.
+    const failed = o.condition?.reason === 'RestoreFailed' && o.placeholder.state === 'waiting';
+    return [...ahead, ...(failed ? [] : report(o, 'False', 'RestorePending', message)), again];
   },
   Startable: startable,
 } as const satisfies Record<Phase, (o: Observed) => readonly Action[]>;

@@ -10,6 +10,9 @@ import type { CacheObserver } from './artifact-cache.ts';
 import type { RestoreBackend } from './backend.ts';
 import type { GateName } from './gates/gates.ts';
 import type { PlaceholderMarks } from './marks.ts';
+import type { PlaceholderInit } from './placeholders.ts';
+import type { Slots } from './slots.ts';
+import type { WorkDirectories } from './work-directories.ts';
 
 /** An artifact on this node, whole and verified. Given back when nobody restores from it any more. */
 export type CachedArtifact = {
@@ -47,12 +50,12 @@ export type RestoreStep = 'fetch' | 'apply' | 'restore';
 export type RestoreDeps = {
   readonly kube: Kube;
   readonly pod: (namespace: string, name: string) => Pod | undefined;
-  /** The placeholders' inits, in the order given. Failure 'ContainerNotResolved' when one is not on this node. */
-  readonly resolve: (
+  /** The init of this container of the pod that began at these ticks; undefined when there is none. */
+  readonly findInit: (
     pod: Pod,
-    containers: readonly string[],
-    signal: AbortSignal,
-  ) => Promise<readonly { readonly root: ProcessIdentity }[]>;
+    container: string,
+    ticks: number,
+  ) => Promise<PlaceholderInit | undefined>;
   /** Sends SIGKILL to exactly this process, if it is still there. */
   readonly end: (process: ProcessIdentity) => Promise<void>;
   /** The restored root by its number in the placeholder's PID namespace; undefined when it is not there or has ended. */
@@ -68,6 +71,7 @@ export type RestoreDeps = {
   readonly log: Log;
   readonly announce: Announce;
   readonly nodeName: string;
-  /** Work directories of attempts, with their logs. */
-  readonly workDirectory: string;
+  readonly workDirectories: WorkDirectories;
+  /** Restores that put files and processes into placeholders at a time. */
+  readonly slots: Slots;
 };

@@ -9,6 +9,7 @@ import { mutateStatus } from '../../runtime/status-patch.ts';
 import { figuresCondition, figuresOf } from './figures.ts';
 import type { Sight } from './observe.ts';
 import type { Action } from './observed.ts';
+import { Preparation } from './preparation.ts';
 import type { RestoreState } from './state.ts';
 import { RestoreWork } from './work.ts';
 
@@ -39,26 +40,56 @@ const podOf = ({ sight }: Scene): NonNullable<Sight['pod']> => {
 const unfinished = ({ sight }: Scene): Sight['targets'] =>
   sight.targets.filter(({ state, ticks }) => state !== 'complete' && ticks !== undefined);
 
+/** Asks for another look at the pod. */
+const changedOf = ({ state, sight }: Scene): (() => void) => {
+  const { namespace = '', name = '' } = sight.pod?.metadata ?? {};
+  return () => state.enqueue(namespace, name);
+};
+
+/** The pod's preparation, begun if there is none. */
+function prepare(scene: Scene): Preparation {
+  const { state, key } = scene;
+  const { uid } = podOf(scene).metadata;
+  const known = state.preparations.get(key);
+  if (known?.podUID === uid) return known;
+  known?.end();
+  const preparation = new Preparation(state.deps, uid, changedOf(scene));
+  state.preparations.set(key, preparation);
+  return preparation;
+}
+
+function endPreparation({ preparations }: RestoreState, key: string): void {
+  preparations.get(key)?.end();
+  preparations.delete(key);
+}
+
 /** How each action is carried out. Every one may be cut short and done again. */
 const effects: Effects = {
   report: (scene, action) => report(scene, action),
-  start: ({ state, key, sight }) => {
+  watch: (scene) => {
+    const preparation = prepare(scene);
+    for (const { name, state } of scene.sight.targets)
+      if (state === 'waiting') preparation.watch(name);
+  },
+  fetchAhead: (scene) => {
+    const { content } = scene.sight;
+    if (content !== undefined) prepare(scene).fetchAhead(content);
+  },
+  start: (scene) => {
+    const { state, key, sight } = scene;
     const { pod, content, targets } = sight;
     if (pod === undefined || content === undefined) return;
-    const { namespace, name } = pod.metadata;
     const order = {
       ...{ pod, content },
-      containers: targets.flatMap(({ name: container, state: now, ticks }) =>
-        now === 'ready' && ticks !== undefined ? [{ name: container, ticks }] : [],
-      ),
+      containers: targets.flatMap(({ name, init }) => (init === undefined ? [] : [{ name, init }])),
       running: targets.filter((target) => target.state === 'complete').map((target) => target.name),
     };
-    const changed = (): void => state.enqueue(namespace ?? '', name);
-    state.works.set(key, new RestoreWork(state.deps, order, changed));
+    state.works.set(key, new RestoreWork(state.deps, order, changedOf(scene)));
   },
   cancel: ({ state, key }) => {
     const why = new Failure('terminal', 'RestoreFailed', 'the pod is being deleted or has ended');
     state.works.get(key)?.cancel(why);
+    endPreparation(state, key);
   },
   fail: async (scene, { message }) => {
     const { uid } = podOf(scene).metadata;
@@ -74,17 +105,16 @@ const effects: Effects = {
   endPlaceholder: async (scene) => {
     const { deps } = scene.state;
     for (const { name, ticks } of unfinished(scene)) {
-      try {
-        const [init] = await deps.resolve(podOf(scene), [name], scene.signal);
-        if (init !== undefined && init.root.startTicks === ticks) await deps.end(init.root);
-      } catch (error) {
-        // Not on this node any more: it has ended.
-        if (!isFailure(error, 'terminal')) throw error;
-      }
+      const init = await deps.findInit(podOf(scene), name, ticks ?? 0);
+      // Not there any more: it has ended.
+      if (init !== undefined) await deps.end(init.process);
     }
   },
-  forget: ({ state, key }) => {
+  forget: async ({ state, key }) => {
+    const podUID = state.works.get(key)?.podUID ?? state.preparations.get(key)?.podUID;
+    endPreparation(state, key);
     state.works.delete(key);
+    if (podUID !== undefined) await state.deps.workDirectories.discard(podUID);
   },
   again: () => {},
 };

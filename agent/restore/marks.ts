@@ -4,7 +4,13 @@ import { sentinels } from '../../core/api/names.ts';
 import { placeholderFiles } from '../../core/api/restore.ts';
 import { isFailure } from '../../core/failure.ts';
 import { controlDirectory } from '../capture/control-directory.ts';
-import { type ConfinedDirectory, withConfined, writeSentinel } from '../proc/confined-files.ts';
+import {
+  type ConfinedDirectory,
+  claimSentinel,
+  withConfined,
+  writeSentinel,
+} from '../proc/confined-files.ts';
+import { watchFile } from './watch-file.ts';
 
 /** What the control directory of a placeholder's container says. Ticks name the init that is meant. */
 export type Marks = {
@@ -25,6 +31,10 @@ const nothing: Marks = {
 export interface PlaceholderMarks {
   read(podUID: string, container: string): Promise<Marks>;
   write(podUID: string, container: string, name: string, text: string): Promise<void>;
+  /** The same for a file that must not be there yet: of several who write it one succeeds, the others get a Failure 'terminal' SentinelExists. */
+  claim(podUID: string, container: string, name: string, text: string): Promise<void>;
+  /** Calls `seen` once when an init waits, as soon as the kernel tells; a hint. Returns the end of the watch. */
+  watch(podUID: string, container: string, seen: () => void): () => void;
 }
 
 /** Through the kubelet's directory of the pod. */
@@ -54,6 +64,10 @@ export function kubeletMarks(node: {
     },
     write: (podUID, container, name, text) =>
       writeSentinel(at(podUID, container), name, `${text}\n`),
+    claim: (podUID, container, name, text) =>
+      claimSentinel(at(podUID, container), name, `${text}\n`),
+    watch: (podUID, container, seen) =>
+      watchFile(at(podUID, container), placeholderFiles.waiting, seen),
   };
 }
 

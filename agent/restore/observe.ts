@@ -1,14 +1,18 @@
 import { annotations } from '../../core/api/names.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import { placeholderProblems, restoredCondition } from '../../core/api/restore.ts';
-import type { Pod } from '../../core/api/workload.ts';
+import type { ContainerStatus, Pod } from '../../core/api/workload.ts';
 import type { SnapshotView } from '../../core/restore/snapshot-view.ts';
 import { cacheKey } from '../../runtime/raw-object.ts';
 import { type FoundSnapshot, findSnapshot } from '../../runtime/restorable-snapshot.ts';
+import { parseContainerID } from '../capture/resolve.ts';
+import type { ProcessIdentity } from '../proc/identity.ts';
 import { maximumAttemptsOf } from './figures.ts';
 import type { Marks } from './marks.ts';
 import type { ConditionView, Observed, PlaceholderView } from './observed.ts';
+import type { PlaceholderInit } from './placeholders.ts';
 import type { RestoreState } from './state.ts';
+import type { RestoreWork } from './work.ts';
 
 /** An observation and the objects it was made of, for the effects. */
 export type Sight = {
@@ -24,6 +28,8 @@ export type SeenTarget = {
   readonly state: PlaceholderView['state'];
   /** Of the init that waits or waited; undefined before it does. */
   readonly ticks: number | undefined;
+  /** Where it can be restored into. */
+  readonly init: ProcessIdentity | undefined;
 };
 
 /** Which snapshot the pod is to be restored from; undefined for any other pod. */
@@ -48,25 +54,51 @@ export async function observe(
     return { observed, pod: undefined, content: undefined, targets: [] };
   }
   const over = isOver(pod);
-  const found =
-    over || work?.view().state === 'running'
-      ? { view: { state: 'pending', message: '' } as const }
-      : pinned(pod, await findSnapshot(deps.kube, namespace, source, signal));
-  const names = containersOf(pod, found.view);
-  const seen = over ? [] : await Promise.all(names.map((name) => look(state, pod, name)));
+  const { found, names, seen } = await lookAll(state, pod, source, work, signal);
   // What a worker has said counts for the containers it worked on, and for no later ones.
-  const current = work?.isFor(new Map(seen.map(({ name, ticks }) => [name, ticks])));
+  const current = work !== undefined && isCurrent(work, seen);
   const observed: Observed = Object.freeze({
     pod: { over, problems: placeholderProblems(pod, names) },
     snapshot: found.view,
     placeholder: together(seen.map(({ view }) => view)),
-    work: work !== undefined && current ? work.view() : { state: 'none' as const },
+    work: current ? work.view() : { state: 'none' as const },
     condition: conditionOf(pod),
     maximumAttempts: maximumAttemptsOf(pod),
     replaced: false,
   });
-  const targets = seen.map(({ name, ticks, view }) => ({ name, ticks, state: view.state }));
-  return { observed, pod, content: 'content' in found ? found.content : undefined, targets };
+  const targets = seen.map(({ view, ...rest }) => ({ ...rest, state: view.state }));
+  return { observed, pod, content: found.content, targets };
+}
+
+type Sighting = {
+  readonly found: FoundSnapshot;
+  readonly names: readonly string[];
+  readonly seen: readonly Look[];
+};
+
+const isCurrent = (work: RestoreWork, seen: readonly Look[]): boolean =>
+  work.isFor(new Map(seen.map(({ name, ticks }) => [name, ticks])));
+
+/** The snapshot is asked for only where it matters: not of a pod that is over, is being restored or runs from it already. */
+async function lookAll(
+  state: RestoreState,
+  pod: Pod,
+  source: string,
+  work: RestoreWork | undefined,
+  signal: AbortSignal,
+): Promise<Sighting> {
+  const lookWith = async (found: FoundSnapshot): Promise<Sighting> => {
+    const names = containersOf(pod, found.view);
+    const seen = isOver(pod) ? [] : await Promise.all(names.map((name) => look(state, pod, name)));
+    return { found, names, seen };
+  };
+  if (isOver(pod)) return lookWith({ view: { state: 'pending', message: '' } });
+  if (work !== undefined && ['running', 'restored'].includes(work.view().state)) {
+    const sighting = await lookWith(work.snapshot);
+    if (isCurrent(work, sighting.seen)) return sighting;
+  }
+  const { namespace = '' } = pod.metadata;
+  return lookWith(pinned(pod, await findSnapshot(state.deps.kube, namespace, source, signal)));
 }
 
 const nothing: Observed = Object.freeze<Observed>({
@@ -101,20 +133,49 @@ function containersOf(pod: Pod, snapshot: SnapshotView): readonly string[] {
   return named?.split(',').map((name) => name.trim()) ?? [pod.spec.containers[0]?.name ?? ''];
 }
 
-type Look = {
-  readonly name: string;
-  readonly ticks: number | undefined;
-  readonly view: PlaceholderView;
-};
+type Look = Omit<SeenTarget, 'state'> & { readonly view: PlaceholderView };
 
 async function look(state: RestoreState, pod: Pod, name: string): Promise<Look> {
-  const marks = await state.deps.marks.read(pod.metadata.uid, name);
-  return { name, ticks: marks.waitingTicks, view: viewPlaceholder(pod, name, marks) };
+  const { marks, findInit } = state.deps;
+  const said = await marks.read(pod.metadata.uid, name);
+  const ticks = said.waitingTicks;
+  const view = viewMarks(pod, name, said);
+  if (view.state !== 'ready' || ticks === undefined) return { name, ticks, init: undefined, view };
+  const init = await findInit(pod, name, ticks);
+  const why = init === undefined ? 'does not wait for its state yet' : staleness(pod, name, init);
+  if (why === undefined) return { name, ticks, init: init?.process, view };
+  const waiting = { state: 'waiting', message: `container ${name} ${why}` } as const;
+  return { name, ticks, init: undefined, view: waiting };
 }
 
-function viewPlaceholder(pod: Pod, container: string, marks: Marks): PlaceholderView {
-  const status = pod.status.containerStatuses.find((one) => one.name === container);
-  if (status?.state.running === undefined || status.containerID === undefined) {
+const statusOf = (pod: Pod, container: string): ContainerStatus | undefined =>
+  pod.status.containerStatuses.find((one) => one.name === container);
+
+/** Whether the status tells of no container yet that has begun: the kubelet is a second behind, and what waits is the pod's first. */
+function isFirst(status: ContainerStatus | undefined): boolean {
+  if (status === undefined) return true;
+  const { waiting, running, terminated } = status.state;
+  return (
+    status.restartCount === 0 &&
+    running === undefined &&
+    terminated === undefined &&
+    ['ContainerCreating', 'PodInitializing'].includes(waiting?.reason ?? 'ContainerCreating')
+  );
+}
+
+/** Restarts are counted by the status, so it must be about the container that was found. */
+function staleness(pod: Pod, container: string, init: PlaceholderInit): string | undefined {
+  const status = statusOf(pod, container);
+  if (isFirst(status)) return undefined;
+  const known = parseContainerID(status?.containerID ?? '');
+  return known === init.containerID ? undefined : 'was started again, and its status is older';
+}
+
+function viewMarks(pod: Pod, container: string, marks: Marks): PlaceholderView {
+  const status = statusOf(pod, container);
+  const first = isFirst(status);
+  const runs = status?.state.running !== undefined && status.containerID !== undefined;
+  if (!runs && (!first || marks.waitingTicks === undefined)) {
     return { state: 'waiting', message: `container ${container} does not run yet` };
   }
   if (marks.waitingTicks === undefined) {
@@ -123,7 +184,7 @@ function viewPlaceholder(pod: Pod, container: string, marks: Marks): Placeholder
   if (marks.complete) return { state: 'complete' };
   if (marks.failed) return { state: 'failed' };
   if (marks.begunTicks === marks.waitingTicks) return { state: 'begun' };
-  return { state: 'ready', restarts: status.restartCount };
+  return { state: 'ready', restarts: status?.restartCount ?? 0 };
 }
 
 const gravest = ['begun', 'failed', 'waiting', 'ready', 'complete'] as const;

@@ -22,6 +22,8 @@ export type RestoreWorkView =
       readonly message: string;
       readonly figures: Pick<RestoreProgress, 'bytesFetched' | 'restoreMilliseconds'>;
     }
+  /** Something outside of the pod is in the way (a full disk, a store that does not answer), and nothing in the pod was touched: tried again soon. */
+  | { readonly state: 'postponed'; readonly message: string }
   | {
       readonly state: 'failed';
       readonly reason: 'RestoreFailed' | 'RestoreIncompatible';
@@ -58,6 +60,10 @@ export type Action =
       readonly message: string;
     }
   | { readonly do: 'start' }
+  /** Brings the artifact to the node while the placeholder is not there yet. */
+  | { readonly do: 'fetchAhead' }
+  /** Looks again as soon as the placeholder waits. */
+  | { readonly do: 'watch' }
   | { readonly do: 'cancel' }
   /** Tells the placeholder that it was in vain: it ends, and the kubelet starts the next one if the pod's restart policy says so. */
   | { readonly do: 'fail'; readonly message: string }

@@ -49,7 +49,7 @@ export function startRestores(
   const works = new Map<string, RestoreWork>();
   const enqueue = (namespace: string, name: string): void =>
     reconciler.add(cacheKey(namespace, name));
-  const state: RestoreState = { deps, works, enqueue };
+  const state: RestoreState = { deps, works, preparations: new Map(), enqueue };
   const reconciler = runReconciler({
     ...options,
     name: 'restore',
@@ -81,6 +81,7 @@ export function startRestores(
     stop: async (graceMilliseconds) => {
       await reconciler.stop(graceMilliseconds);
       const why = new Failure('retry', 'ShuttingDown', 'the agent is shutting down');
+      for (const preparation of state.preparations.values()) preparation.end();
       for (const work of works.values()) work.cancel(why);
       await Promise.all([...works.values()].map((work) => work.finished));
     },

@@ -6,6 +6,7 @@ import type { Pod } from '../../core/api/workload.ts';
 import { sleep } from '../../core/clock.ts';
 import { errorText, Failure, isFailure } from '../../core/failure.ts';
 import { formatBytes, formatMilliseconds } from '../../core/units.ts';
+import type { FoundSnapshot } from '../../runtime/restorable-snapshot.ts';
 import type { ArtifactConfig } from '../artifact/config.ts';
 import type { ProcessIdentity } from '../proc/identity.ts';
 import type { ReferenceKey } from '../store/store.ts';
@@ -14,20 +15,29 @@ import { planConnections } from './connections.ts';
 import type { CachedArtifact, RestoreDeps } from './deps.ts';
 import { fetchProgress } from './fetch-progress.ts';
 import type { RestoreWorkView } from './observed.ts';
+import { artifactOf } from './preparation.ts';
 import { reportedPod } from './reported-pod.ts';
 
 /** What a worker is given: placeholder containers of one pod and the snapshot for them. */
 export type RestoreOrder = {
   readonly pod: Pod;
   /** Each with the init that was seen waiting; another one now is another container. */
-  readonly containers: readonly { readonly name: string; readonly ticks: number }[];
+  readonly containers: readonly { readonly name: string; readonly init: ProcessIdentity }[];
   /** Containers of the snapshot that run already; what they use is left alone. */
   readonly running: readonly string[];
   readonly content: PodSnapshotContent;
 };
 
+/** What there is to tell of a restore; milliseconds of putting the files, and of CRIU. */
+type Restored = Omit<Extract<RestoreWorkView, { state: 'restored' }>, 'state'> & {
+  readonly files: number;
+  readonly criu: number;
+};
+
 /** A restore that takes longer says that it is under way. */
 const lastingMilliseconds = 3000;
+/** How long work that something outside of the pod was in the way of is left alone. */
+const postponedMilliseconds = 10_000;
 /** Why nothing is tried, as long as nothing in the pod was touched. */
 const refusals: ReadonlySet<string> = new Set([
   ...['RestoreIncompatible', 'ArtifactCorrupt', 'ArtifactLost'],
@@ -47,8 +57,10 @@ export class RestoreWork {
   readonly #changed: () => void;
   readonly finished: Promise<void>;
   #view: RestoreWorkView = { state: 'running' };
-  /** From here on the placeholders may be half of something. */
+  #doing = 'fetching the artifact';
+  /** From here on the placeholders may be half of something: only their end makes them clean again. */
   #begun = false;
+  #endedAt = 0;
 
   constructor(deps: RestoreDeps, order: RestoreOrder, changed: () => void) {
     this.#deps = deps;
@@ -61,13 +73,25 @@ export class RestoreWork {
     return this.#order.pod.metadata.uid;
   }
 
-  /** Whether all its containers are still the ones it worked on; one that has not said who it is counts as the same. */
-  isFor(ticks: ReadonlyMap<string, number | undefined>): boolean {
-    return this.#order.containers.every((one) => (ticks.get(one.name) ?? one.ticks) === one.ticks);
+  /** What it restores from, as it was when it began. */
+  get snapshot(): FoundSnapshot {
+    const { content } = this.#order;
+    const containers = content.spec.source.podRef?.containers ?? [];
+    return { view: { state: 'ready', containers }, content };
   }
 
+  /** Whether all its containers are still the ones it worked on; one that has not said who it is counts as the same. */
+  isFor(ticks: ReadonlyMap<string, number | undefined>): boolean {
+    return this.#order.containers.every(
+      ({ name, init }) => (ticks.get(name) ?? init.startTicks) === init.startTicks,
+    );
+  }
+
+  /** Work that was put off is none any more after a while, so that it is begun again. */
   view(): RestoreWorkView {
-    return this.#view;
+    if (this.#view.state !== 'postponed') return this.#view;
+    const now = this.#deps.clock.monotonicMilliseconds();
+    return now < this.#endedAt + postponedMilliseconds ? this.#view : { state: 'none' };
   }
 
   cancel(why: Failure): void {
@@ -77,24 +101,40 @@ export class RestoreWork {
   async #run(): Promise<void> {
     await Promise.resolve();
     let artifact: CachedArtifact | undefined;
+    const { clock, metrics } = this.#deps;
+    const begunAt = clock.monotonicMilliseconds();
+    // A restore that is quick costs no write for it.
+    const cancel = clock.after(lastingMilliseconds, () => {
+      this.#view = { state: 'running', progress: this.#doing };
+      this.#changed();
+    });
     try {
-      const { content } = this.#order;
-      const { namespace } = content.spec.snapshotRef;
-      const key = { namespace, contentUID: content.metadata.uid };
-      const digest = content.status.artifact?.digest ?? '';
+      const { key, digest } = artifactOf(this.#order.content);
       // What is refused by what the artifact says about itself is refused before a gigabyte is fetched for it.
       const config = await this.#deps.cache.describe(key, digest, this.#stop.signal);
       await this.#gate(config, undefined);
+      const fetchFrom = clock.monotonicMilliseconds();
       artifact = await this.#fetch(key, digest, config);
-      this.#view = { state: 'restored', ...(await this.#restore(artifact)) };
-      this.#deps.metrics.ended('RestoreSucceeded');
+      const fetch = clock.monotonicMilliseconds() - fetchFrom;
+      const { files, criu, ...told } = await this.#restore(artifact);
+      this.#view = { state: 'restored', ...told };
+      metrics.ended('RestoreSucceeded');
+      const all = clock.monotonicMilliseconds() - begunAt;
+      this.#log({ milliseconds: { all, fetch, files, criu } }, 'restored');
     } catch (error) {
       const refused = !this.#begun && isFailure(error, 'terminal', 'gone');
       const reason =
         refused && refusals.has(error.reason) ? 'RestoreIncompatible' : 'RestoreFailed';
-      this.#view = { state: 'failed', reason, message: errorText(error) };
-      this.#deps.metrics.ended(reason);
+      const message = errorText(error);
+      const postponed = !this.#begun && isFailure(error, 'retry');
+      this.#view = postponed
+        ? { state: 'postponed', message }
+        : { state: 'failed', reason, message };
+      if (!postponed) metrics.ended(reason);
+      this.#log({ outcome: this.#view.state, error: message }, 'not restored');
     } finally {
+      cancel();
+      this.#endedAt = clock.monotonicMilliseconds();
       artifact?.release();
       this.#changed();
     }
@@ -117,7 +157,7 @@ export class RestoreWork {
     artifact: ArtifactConfig,
     filesDirectory: string | undefined,
   ): Promise<Pick<CheckRequest, 'targets' | 'pod'>> {
-    const targets = await this.#targets(artifact);
+    const targets = this.#targets(artifact);
     const { signal } = this.#stop;
     const pod = await reportedPod(this.#deps, this.#order.pod, artifact, signal);
     const request = { ...{ targets, pod, artifact, filesDirectory } };
@@ -128,37 +168,42 @@ export class RestoreWork {
     throw new Failure('terminal', 'RestoreIncompatible', message.slice(0, longestMessage));
   }
 
-  async #restore(
-    artifact: CachedArtifact,
-  ): Promise<Omit<Extract<RestoreWorkView, { state: 'restored' }>, 'state'>> {
-    const { backend, workDirectory, metrics } = this.#deps;
+  async #restore(artifact: CachedArtifact): Promise<Restored> {
+    const gated = await this.#gate(artifact.config, artifact.directory);
+    return this.#deps.slots.run(this.#stop.signal, () => this.#carryOut(artifact, gated));
+  }
+
+  async #carryOut(
+    { config, directory }: CachedArtifact,
+    { targets, pod: reported }: Pick<CheckRequest, 'targets' | 'pod'>,
+  ): Promise<Restored> {
+    const { backend, workDirectories, marks, metrics } = this.#deps;
     const { pod, containers, running, content } = this.#order;
-    const { config, directory } = artifact;
-    const { targets, pod: reported } = await this.#gate(config, directory);
-    this.#view = { state: 'running' };
-    // From here on the placeholders may be half of something: only their end makes them clean again.
+    const { uid } = pod.metadata;
+    this.#doing = 'restoring the processes';
     this.#begun = true;
-    await this.#mark(placeholderFiles.begun, ({ ticks }) => String(ticks));
+    // Of two agents one gets to write it.
+    for (const { name, init } of containers) {
+      await marks.claim(uid, name, placeholderFiles.begun, String(init.startTicks));
+    }
     await this.#mark(placeholderFiles.restored, () => freshIdentity());
     const plan = planConnections(config, reported);
-    const attempt = `${pod.metadata.uid}-${containers.map(({ ticks }) => ticks).join('-')}`;
+    const attempt = containers.map(({ init }) => init.startTicks).join('-');
     const request = {
-      ...{ targets, podUID: pod.metadata.uid, connections: plan.connections },
+      ...{ targets, podUID: uid, connections: plan.connections },
       filesDirectory: directory,
       keptVolumes: volumesUsedBy(config, running),
-      workDirectory: `${workDirectory}/${attempt}`,
+      workDirectory: workDirectories.of(uid, attempt),
     };
     // Not to be cut short: it ends soon, and half a restore is worth nothing.
-    const result = await this.#tellingIfItLasts(() =>
-      backend.restore(request, AbortSignal.any([])),
-    );
-    const { pids, restoreMilliseconds, connectionsClosed } = result;
-    metrics.took('apply', result.filesMilliseconds);
+    const result = await backend.restore(request, AbortSignal.any([]));
+    const { pids, filesMilliseconds, restoreMilliseconds, connectionsClosed } = result;
+    metrics.took('apply', filesMilliseconds);
     metrics.took('restore', restoreMilliseconds);
     for (const [index, { placeholder }] of targets.entries()) {
       await this.#check(placeholder, pids[index] ?? 0);
     }
-    await this.#mark(placeholderFiles.restoredPid, (_, index) => String(pids[index]));
+    await this.#mark(placeholderFiles.restoredPid, (index) => String(pids[index]));
     const size = formatBytes(config.totals.sizeBytes);
     const took = formatMilliseconds(restoreMilliseconds);
     const closed =
@@ -167,53 +212,33 @@ export class RestoreWork {
         : '';
     const message = `${size} of PodSnapshot ${content.spec.snapshotRef.name} run again, restored in ${took}${closed}`;
     await this.#mark(sentinels.restoreComplete, () => message);
+    await workDirectories.discardAttempt(uid, attempt);
     const bytesFetched = config.totals.sizeBytes;
     return {
       message,
       figures: { bytesFetched, restoreMilliseconds: Math.round(restoreMilliseconds) },
+      ...{ files: filesMilliseconds, criu: restoreMilliseconds },
     };
   }
 
-  /** A restore that is quick costs no write for it. */
-  async #tellingIfItLasts<T>(restore: () => Promise<T>): Promise<T> {
-    const cancel = this.#deps.clock.after(lastingMilliseconds, () => {
-      this.#view = { state: 'running', progress: 'restoring the processes' };
-      this.#changed();
-    });
-    try {
-      return await restore();
-    } finally {
-      cancel();
+  #log(fields: Readonly<Record<string, unknown>>, text: string): void {
+    const { namespace, name, uid } = this.#order.pod.metadata;
+    this.#deps.log.info({ pod: `${namespace}/${name}`, podUID: uid, ...fields }, text);
+  }
+
+  async #mark(file: string, text: (index: number) => string): Promise<void> {
+    const { pod, containers } = this.#order;
+    for (const [index, { name }] of containers.entries()) {
+      await this.#deps.marks.write(pod.metadata.uid, name, file, text(index));
     }
   }
 
-  async #mark(
-    file: string,
-    text: (container: RestoreOrder['containers'][number], index: number) => string,
-  ): Promise<void> {
-    const { pod, containers } = this.#order;
-    for (const [index, container] of containers.entries()) {
-      const { marks } = this.#deps;
-      await marks.write(pod.metadata.uid, container.name, file, text(container, index));
-    }
-  }
-
-  /** The placeholders' inits, each the very one that was seen waiting. */
-  async #targets(config: ArtifactConfig): Promise<readonly RestoreTarget[]> {
-    this.#stop.signal.throwIfAborted();
-    const { pod, containers } = this.#order;
-    const names = containers.map(({ name }) => name);
-    const inits = await this.#deps.resolve(pod, names, this.#stop.signal);
-    return containers.map(({ name, ticks }, index) => {
+  #targets(config: ArtifactConfig): readonly RestoreTarget[] {
+    return this.#order.containers.map(({ name, init }) => {
       const container = config.containers.find((one) => one.name === name);
-      const placeholder = inits[index]?.root;
-      if (container === undefined) {
-        const message = `the artifact holds no container ${name}`;
-        throw new Failure('terminal', 'RestoreIncompatible', message);
-      }
-      if (placeholder?.startTicks === ticks) return { container, placeholder };
-      const message = `container ${name} was started again meanwhile`;
-      throw new Failure('terminal', 'RestoreFailed', message);
+      if (container !== undefined) return { container, placeholder: init };
+      const message = `the artifact holds no container ${name}`;
+      throw new Failure('terminal', 'RestoreIncompatible', message);
     });
   }
 

@@ -8,7 +8,7 @@ import { findRefusals } from '../gates/gates.ts';
 import type { CpuCheck } from './cpu-check.ts';
 import { imagesOf, readGateFacts } from './gate-facts.ts';
 import { type Entrance, type EntranceOptions, entranceTo } from './placeholder.ts';
-import { putLayer, putVolumes } from './put-files.ts';
+import { allSettled, putLayer, putVolumes } from './put-files.ts';
 import { runCriu } from './run-criu.ts';
 import { volumePlaces } from './volumes.ts';
 
@@ -51,7 +51,7 @@ async function restore(
   const entrances = await entrancesTo(options, request.targets);
   const { clock } = options;
   const beganAt = clock.monotonicMilliseconds();
-  for (const entrance of entrances) await putLayer(entrance, request, signal);
+  await allSettled(entrances.map((entrance) => putLayer(entrance, request, signal)));
   const places = volumePlaces(entrances, await nodeMounts(options), request.podUID);
   await putVolumes(places, request, signal);
   const startedAt = clock.monotonicMilliseconds();
@@ -72,10 +72,4 @@ async function savedConnections({ targets, filesDirectory }: RestoreRequest): Pr
     targets.map(({ container }) => readdir(imagesOf(filesDirectory, container.name))),
   );
   return names.flat().filter((name) => name.startsWith('tcp-stream-')).length;
-}
-
-/** Every result, or the first failure once none is under way any more. */
-async function allSettled<T>(running: readonly Promise<T>[]): Promise<readonly T[]> {
-  await Promise.allSettled(running);
-  return Promise.all(running);
 }

@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Failure } from '../../../core/failure.ts';
 import { corruptArtifact } from '../../artifact/config.ts';
@@ -7,25 +7,49 @@ import { readTar } from '../../artifact/tar-reader.ts';
 const whiteout = '.wh.';
 const opaqueMark = '.wh..wh..opq';
 
+/** What an OCI layer does to a root. */
+export type LayerContents = {
+  readonly deletions: number;
+  /** Whether it holds anything else, but for the root directory as it is described by `root`. */
+  readonly changes: boolean;
+};
+
 /**
- * Writes the deletions of an OCI layer as images/enter/remove reads them, and returns how many there are. Names are bytes: they go into the file
- * as they stand in the archive. Throws ArtifactCorrupt for a path that leads out of the root.
+ * Writes the deletions of an OCI layer as images/enter/remove reads them. Names are bytes: they go into the file as they stand in the archive. Throws
+ * ArtifactCorrupt for a path that leads out of the root.
  */
-export async function writeDeletions(layerTar: string, file: string): Promise<number> {
-  await using list = await open(file, 'wx', 0o600);
-  let count = 0;
-  for await (const entry of readTar(createReadStream(layerTar), corruptArtifact)) {
-    const parts = entry.path.split('/').filter((part) => part !== '' && part !== '.');
-    if (entry.path.startsWith('/') || parts.includes('..')) {
+export async function readLayer(
+  layerTar: string,
+  deletionsFile: string,
+  root: Pick<Stats, 'mode' | 'uid' | 'gid'>,
+): Promise<LayerContents> {
+  await using list = await open(deletionsFile, 'wx', 0o600);
+  let deletions = 0;
+  let changes = false;
+  for await (const { path: entryPath, header, pax } of readTar(
+    createReadStream(layerTar),
+    corruptArtifact,
+  )) {
+    const parts = entryPath.split('/').filter((part) => part !== '' && part !== '.');
+    if (entryPath.startsWith('/') || parts.includes('..')) {
       throw corruptArtifact(`a path of its writable layer leads out of the root`);
     }
-    const name = parts.pop() ?? '';
-    if (!name.startsWith(whiteout)) continue;
+    const name = parts.pop();
+    if (name === undefined) {
+      const { mode, uid, gid } = root;
+      const same = header.uid === uid && header.gid === gid && header.mode === (mode & 0o7777);
+      changes ||= !same || [...pax.keys()].some((key) => !/^[amc]time$/.test(key));
+      continue;
+    }
+    if (!name.startsWith(whiteout)) {
+      changes = true;
+      continue;
+    }
     const path = name === opaqueMark ? [...parts, ''] : [...parts, name.slice(whiteout.length)];
     await list.writeFile(Buffer.from(`${path.join('/')}\0`, 'latin1'));
-    count += 1;
+    deletions += 1;
   }
-  return count;
+  return { deletions, changes };
 }
 
 const common = (directory: string): readonly string[] => [

@@ -18,6 +18,8 @@ export const stage = `${controlVolume.mountPath}/.cryopod`;
 export type Entrance = {
   readonly target: RestoreTarget;
   readonly mounts: readonly Mount[];
+  /** Its root directory as the agent sees it; for looking only. */
+  readonly root: string;
   /** Everything of an EnterRequest but the program. */
   readonly entering: Omit<EnterRequest, 'program'>;
 };
@@ -44,7 +46,7 @@ export async function entranceTo(
   const cgroupFiles = await cgroupFilesOf(procRoot, cgroupRoot, placeholder.pid);
   if (!(await isAlive(procRoot, placeholder))) throw ended(placeholder);
   return {
-    ...{ target, mounts },
+    ...{ target, mounts, root: `${procRoot}/${placeholder.pid}/root/` },
     entering: {
       ...{ enterPath, cgroupFiles, stage },
       process: placeholder,

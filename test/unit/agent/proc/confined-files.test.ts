@@ -14,7 +14,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { withConfined, writeSentinel } from '../../../../agent/proc/confined-files.ts';
+import {
+  claimSentinel,
+  withConfined,
+  writeSentinel,
+} from '../../../../agent/proc/confined-files.ts';
 
 let base: string;
 beforeEach(() => {
@@ -132,4 +136,17 @@ test('a file in place of a directory is refused', async () => {
   await expect(writeSentinel({ base, below: ['a'] }, 'done', '')).rejects.toMatchObject({
     reason: 'UnsafePath',
   });
+});
+
+test('of several who claim a sentinel one gets it, and what it wrote stays', async () => {
+  mkdirSync(join(base, 'a'));
+  const claims = ['1', '2', '3'].map((text) => claimSentinel({ base, below: ['a'] }, 'mine', text));
+  const results = await Promise.allSettled(claims);
+  const won = results.findIndex(({ status }) => status === 'fulfilled');
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  expect(results.find(({ status }) => status === 'rejected')).toMatchObject({
+    reason: { kind: 'terminal', reason: 'SentinelExists' },
+  });
+  expect(readFileSync(join(base, 'a/mine'), 'utf8')).toBe(String(won + 1));
+  expect(readdirSync(join(base, 'a'))).toEqual(['mine']);
 });

@@ -23,6 +23,7 @@ const cases: Readonly<Record<Phase, Observed>> = {
   Working: { ...base, work: { state: 'running' } },
   Unfit: { ...base, pod: { over: false, problems: ['no gate'] } },
   Restored: { ...base, work: { state: 'restored', message: 'in 1 s', figures: {} } },
+  Postponed: { ...base, work: { state: 'postponed', message: 'no space left' } },
   Lost: failed('RestoreFailed'),
   Refused: failed('RestoreIncompatible'),
   Failed: { ...base, placeholder: { state: 'failed' } },
@@ -41,14 +42,17 @@ describe('a restore', () => {
     expect(phaseOf(cases[phase])).toBe(phase);
   });
 
-  it('starts when snapshot and placeholder are ready, and says so first', () => {
-    expect(names(base)).toEqual(['report', 'start']);
-    expect(reported(base)).toBe('False/RestoreInProgress: attempt 1 of 3');
+  it('starts when snapshot and placeholder are ready, and is told of only when it lasts', () => {
+    expect(names(base)).toEqual(['start', 'again']);
+    const lasting: Observed = { ...base, work: { state: 'running', progress: 'at it' } };
+    expect(reported(lasting)).toBe('False/RestoreInProgress: at it');
+    expect(decide(cases.Working)).toEqual([]);
   });
 
   it('says nothing twice', () => {
-    const said = { status: 'False', reason: 'RestoreInProgress', message: 'attempt 1 of 3' };
-    expect(names({ ...base, condition: said })).toEqual(['start']);
+    const said = { status: 'False', reason: 'RestoreInProgress', message: 'at it' };
+    const work = { state: 'running', progress: 'at it' } as const;
+    expect(names({ ...base, work, condition: said })).toEqual([]);
   });
 
   it('tells how far it is where there is something to tell, each time once', () => {
@@ -69,6 +73,25 @@ describe('a restore', () => {
     expect(reported(cases.Pending)).toBe('False/RestorePending: not yet');
   });
 
+  it('fetches, and waits to be told, while its placeholder is not there', () => {
+    const waiting = { state: 'waiting', message: 'it does not run' } as const;
+    expect(names({ ...base, placeholder: waiting })).toEqual([
+      'watch',
+      'fetchAhead',
+      'report',
+      'again',
+    ]);
+    expect(names(cases.Pending)).toEqual(['report', 'again']);
+  });
+
+  it('that failed keeps its reason until the next container waits', () => {
+    const waiting = { state: 'waiting', message: 'it does not run' } as const;
+    const condition = { status: 'False', reason: 'RestoreFailed', message: 'criu' };
+    expect(names({ ...base, placeholder: waiting, condition })).not.toContain('report');
+    const work = { state: 'running', progress: 'at it' } as const;
+    expect(reported({ ...base, work, condition })).toBe('False/RestoreInProgress: at it');
+  });
+
   it('of a snapshot that cannot be used is refused with its reason, and looks again in case it appears', () => {
     const o: Observed = { ...base, snapshot: { state: 'unusable', message: 'does not exist' } };
     expect(reported(o)).toBe('False/RestoreIncompatible: does not exist');
@@ -77,6 +100,11 @@ describe('a restore', () => {
 
   it('that failed is told before its placeholder is ended', () => {
     expect(names(cases.Lost)).toEqual(['report', 'fail', 'endPlaceholder']);
+  });
+
+  it('that something outside of the pod is in the way of is told, and leaves the placeholder alone', () => {
+    expect(names(cases.Postponed)).toEqual(['report', 'again']);
+    expect(reported(cases.Postponed)).toBe('False/RestorePending: no space left');
   });
 
   it('that was refused leaves the placeholder alone', () => {

@@ -36,7 +36,7 @@ const sight = (restarts: number, observed: Partial<Sight['observed']> = {}): Sig
   },
   pod: podWith(restarts),
   content: undefined,
-  targets: [{ name: 'main', state: 'ready', ticks: 1 }],
+  targets: [{ name: 'main', state: 'ready', ticks: 1, init: undefined }],
 });
 
 describe('the figures of a restore', () => {
