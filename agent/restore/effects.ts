@@ -93,9 +93,12 @@ const effects: Effects = {
   },
   fail: async (scene, { message }) => {
     const { uid } = podOf(scene).metadata;
-    for (const { name } of unfinished(scene)) {
+    for (const { name, ticks } of unfinished(scene)) {
+      const { marks } = scene.state.deps;
       try {
-        await scene.state.deps.marks.write(uid, name, sentinels.restoreFailed, message);
+        // The kubelet may have started the next container meanwhile, which has failed at nothing.
+        if ((await marks.read(uid, name)).waitingTicks !== ticks) continue;
+        await marks.write(uid, name, sentinels.restoreFailed, message);
       } catch (error) {
         // Without its control directory it is ended from outside, or is gone already.
         if (!isFailure(error, 'gone', 'terminal')) throw error;
@@ -115,6 +118,8 @@ const effects: Effects = {
     endPreparation(state, key);
     state.works.delete(key);
     if (podUID !== undefined) await state.deps.workDirectories.discard(podUID);
+    // What an earlier agent tried for pods that are gone by now is nobody else's to remove.
+    await state.deps.workDirectories.sweep();
   },
   again: () => {},
 };

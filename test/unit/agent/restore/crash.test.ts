@@ -84,6 +84,21 @@ describe('a restore', () => {
     expect(world.restarts).toBe(0);
   });
 
+  it('that failed is not told to the next container, which the kubelet may have started meanwhile', async () => {
+    const world = await RestoreWorld.create();
+    world.outcome = async () => {
+      world.outcome = async () => undefined;
+      throw new Failure('terminal', 'RestoreFailed', 'criu');
+    };
+    world.kube.before = ({ verb, body }) => {
+      if (verb !== 'patch-status' || !JSON.stringify(body).includes('RestoreFailed')) return;
+      if (world.restarts === 0) world.endContainer();
+    };
+    await world.settle(world.agent(Infinity));
+    expect(world.condition).toMatch(/^True\/RestoreSucceeded/);
+    expect(world.restarts).toBe(1);
+  });
+
   it('whose container ends in the middle fails alone: the next container is restored', async () => {
     const world = await RestoreWorld.create();
     world.outcome = async () => {
