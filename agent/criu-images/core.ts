@@ -53,6 +53,8 @@ export type Core = {
   readonly filesID: number | undefined;
   /** 0 off, 1 strict, 2 with a filter. */
   readonly seccompMode: number;
+  /** Its last filter, by the place in seccomp.img. */
+  readonly seccompFilter: number | undefined;
   /** As sched_setscheduler() has it: 0 is the ordinary one. */
   readonly schedulingPolicy: number;
 };
@@ -77,6 +79,7 @@ export function parseCore(name: string, image: Buffer): Core {
     filesID: core.message(4)?.required(2),
     // Before CRIU 3.4 it was the process's.
     seccompMode: thread?.word(11) ?? task?.word(11) ?? 0,
+    seccompFilter: thread?.word(12),
     schedulingPolicy: thread?.word(4) ?? 0,
   };
 }

@@ -15,6 +15,7 @@ const magics = {
   remapFpath: 0x5913_3954,
   mountpoints: 0x5556_3928,
   netns: 0x5593_3752,
+  seccomp: 0x6441_3049,
 } as const;
 export type ImageKind = keyof typeof magics;
 

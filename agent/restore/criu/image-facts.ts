@@ -13,7 +13,12 @@ import {
   parseInventory,
   parseNamespaceIDs,
 } from '../../criu-images/namespaces.ts';
-import { parseProcessTree } from '../../criu-images/process-tree.ts';
+import { parseProcessTree, type TreeEntry } from '../../criu-images/process-tree.ts';
+import {
+  parseSeccompFilters,
+  reachesEveryThread,
+  type SeccompFilter,
+} from '../../criu-images/seccomp.ts';
 import type { ImageFacts, ThreadFacts } from '../gates/facts.ts';
 
 /**
@@ -72,7 +77,10 @@ export async function readImageFacts(directory: string): Promise<ImageFacts> {
   };
   const { outside, networkLock } = await one('inventory.img', parseInventory);
   const tree = await one('pstree.img', parseProcessTree);
-  const threads = await each('core', threadFacts);
+  const filters = names.includes('seccomp.img')
+    ? await one('seccomp.img', parseSeccompFilters)
+    : [];
+  const threads = withSyncedFilters(await each('core', threadFacts), tree, filters);
   const namespaces = await each('ids', (name, image) => ({
     name: `process ${numberIn(name)}`,
     ...parseNamespaceIDs(name, image),
@@ -118,7 +126,29 @@ export async function readImageFacts(directory: string): Promise<ImageFacts> {
 
 const numberIn = (name: string): number => Number(/[0-9]+/.exec(name)?.[0]);
 
-function threadFacts(name: string, image: Buffer): ThreadFacts & { readonly number: number } {
+/** Threads that get the filters of the first of their process. */
+function withSyncedFilters(
+  threads: readonly NumberedThread[],
+  tree: readonly TreeEntry[],
+  filters: readonly SeccompFilter[],
+): readonly NumberedThread[] {
+  const cores = new Map(threads.map(({ number, core }) => [number, core]));
+  const modes = new Map<number, number>();
+  for (const { pid, threads: numbers } of tree) {
+    const first = cores.get(pid);
+    if (first?.seccompFilter === undefined) continue;
+    if (!reachesEveryThread(filters, first.seccompFilter)) continue;
+    for (const number of numbers) modes.set(number, first.seccompMode);
+  }
+  return threads.map((thread) => {
+    const seccompMode = thread.core.seccompMode || (modes.get(thread.number) ?? 0);
+    return { ...thread, core: { ...thread.core, seccompMode } };
+  });
+}
+
+type NumberedThread = ThreadFacts & { readonly number: number };
+
+function threadFacts(name: string, image: Buffer): NumberedThread {
   const core = parseCore(name, image);
   const what = core.task === undefined ? 'thread' : 'process';
   const label = core.task?.command ?? core.threadName ?? '';

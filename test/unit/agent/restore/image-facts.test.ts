@@ -68,6 +68,22 @@ describe('the images of a dump', () => {
     expect(gates({ mustNotBeRoot: true })).toEqual(['root', 'root']);
   });
 
+  it('whose first thread’s filters are put on every thread give each one', async () => {
+    const modes = async (...filters: readonly Buffer[]): Promise<readonly number[]> => {
+      put('seccomp.img', imageOf('seccomp', message({ 1: filters })));
+      return (await readImageFacts(directory)).threads.map(({ core }) => core.seccompMode);
+    };
+    const filter = Buffer.alloc(8);
+    const [synced, alone] = [message({ 1: filter, 3: 1 }), message({ 1: filter, 3: 0 })];
+    expect(await modes(synced)).toEqual([2, 2]);
+    expect(await modes(alone)).toEqual([2, 0]);
+    // The first thread names the filter in place 0; one before it that stays with it alone leaves the others with less.
+    expect(await modes(message({ 1: filter, 2: 1, 3: 1 }), synced)).toEqual([2, 2]);
+    expect(await modes(message({ 1: filter, 2: 1, 3: 1 }), alone)).toEqual([2, 0]);
+    expect(await modes(message({ 1: filter, 2: 0, 3: 1 }))).toEqual([2, 0]);
+    expect(await modes()).toEqual([2, 0]);
+  });
+
   it('that none of our dumps has are named', async () => {
     for (const name of ['creds-1.img', 'tmpfs-dev-9.tar.gz.img', 'route-9.img', 'core-x.img']) {
       put(name, Buffer.alloc(0));

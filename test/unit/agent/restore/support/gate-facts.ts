@@ -25,7 +25,8 @@ export const rootCredentials: Credentials = {
 export const coreOf = (change: Partial<Core>): Core => ({
   task: { state: 'alive', command: 'server', exitCode: 0 },
   credentials: rootCredentials,
-  ...{ threadName: 'server', filesID: 2, seccompMode: 0, schedulingPolicy: 0 },
+  ...{ threadName: 'server', filesID: 2, seccompMode: 0, seccompFilter: undefined },
+  schedulingPolicy: 0,
   ...change,
 });
 
