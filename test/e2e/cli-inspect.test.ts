@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bed } from '../bed/bed.ts';
-import { runCliInProcess } from '../support/run-cli.ts';
 import {
   attachSharedBed,
   createNamespace,
@@ -129,30 +128,5 @@ describe('the command line before a real cluster', () => {
     expect(changes).toEqual(['removed tmp/first', 'changed tmp/log', 'added tmp/second']);
     const same = JSON.parse(await inAgent('diff', names[0] ?? '', names[0] ?? '', '-o', 'json'));
     expect(same).toMatchObject({ same: true, facts: [] });
-  });
-
-  it('proves on every node that captures and restores work, and leaves nothing', async () => {
-    const words = ['doctor', '-o', 'json', '--kubeconfig', bed.kubeconfigPath];
-    const { code, printed, complaints } = await runCliInProcess(words);
-    expect(code, printed + complaints).toBe(0);
-    const { healthy, checks, nodes } = JSON.parse(printed);
-    expect(healthy).toBe(true);
-    for (const { check, outcome, message } of checks) {
-      expect(outcome, `${check}: ${message}`).not.toBe('failed');
-    }
-    expect(nodes).toMatchObject([
-      {
-        ...{ node: 'node-a', agent: 'alive', reason: '' },
-        ...{ capture: { outcome: 'ok' }, restoreHere: { outcome: 'ok' } },
-        restoreElsewhere: { outcome: 'ok', node: 'node-b' },
-      },
-      {
-        ...{ node: 'node-b', agent: 'alive', reason: '' },
-        ...{ capture: { outcome: 'ok' }, restoreHere: { outcome: 'ok' } },
-        restoreElsewhere: { outcome: 'ok', node: 'node-a' },
-      },
-    ]);
-    const left = await bed.kubectl(['get', 'namespaces,podsnapshotcontents', '-o', 'yaml']);
-    expect(left).not.toContain('cryopod-doctor');
   });
 });

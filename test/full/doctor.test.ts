@@ -21,6 +21,29 @@ describe('cryopod doctor', () => {
   const left = (): Promise<string> =>
     bed.kubectl(['get', 'namespaces,podsnapshotcontents', '-o', 'yaml']);
 
+  it('proves on every node that captures and restores work, and leaves nothing', async () => {
+    const { code, printed, complaints } = await doctor(['-o', 'json']);
+    expect(code, printed + complaints).toBe(0);
+    const { healthy, checks, nodes } = JSON.parse(printed);
+    expect(healthy).toBe(true);
+    for (const { check, outcome, message } of checks) {
+      expect(outcome, `${check}: ${message}`).not.toBe('failed');
+    }
+    expect(nodes).toMatchObject([
+      {
+        ...{ node: 'node-a', agent: 'alive', reason: '' },
+        ...{ capture: { outcome: 'ok' }, restoreHere: { outcome: 'ok' } },
+        restoreElsewhere: { outcome: 'ok', node: 'node-b' },
+      },
+      {
+        ...{ node: 'node-b', agent: 'alive', reason: '' },
+        ...{ capture: { outcome: 'ok' }, restoreHere: { outcome: 'ok' } },
+        restoreElsewhere: { outcome: 'ok', node: 'node-a' },
+      },
+    ]);
+    expect(await left()).not.toContain('cryopod-doctor');
+  });
+
   it('removes the canary on Ctrl-C, too', async () => {
     const stop = new AbortController();
     const running = doctor(['--node', 'node-b'], stop.signal);

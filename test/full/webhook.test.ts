@@ -8,12 +8,17 @@ import { kinds } from '../../core/api/kinds.ts';
 import { placeholderProblems } from '../../core/api/restore.ts';
 import { downBed } from '../bed/bed.ts';
 import { hubAddress } from '../bed/network.ts';
-import { boundContent, captured, snapshotFailure, snapshotOf } from './controller-objects.ts';
+import {
+  boundContent,
+  captured,
+  snapshotFailure,
+  snapshotOf,
+} from '../integration/controller-objects.ts';
 import {
   type ControllerProcess,
   type ControllerWorld,
   controllerWorld,
-} from './controller-world.ts';
+} from '../integration/controller-world.ts';
 
 const bedName = 'restore-webhook';
 const never = new AbortController().signal;

@@ -8,17 +8,17 @@ import { apiVersion } from '../../core/api/names.ts';
 import { restoredCondition } from '../../core/api/restore.ts';
 import { parsePod } from '../../core/api/workload.ts';
 import type { Bed } from '../bed/bed.ts';
-import { message } from '../unit/agent/criu-images/image-of.ts';
 import {
   attachSharedBed,
   createNamespace,
   deleteNamespace,
   waitForEnd,
   waitForTick,
-} from './cluster.ts';
-import { flipBit, storeEdited, storeOf, withImages } from './edited-artifact.ts';
-import { type RefusalCase, refusalCases } from './refusal-cases.ts';
-import { placeholderPod, snapshotOf, sourcePod } from './workloads.ts';
+} from '../e2e/cluster.ts';
+import { flipBit, storeEdited, storeOf, withImages } from '../e2e/edited-artifact.ts';
+import { type RefusalCase, refusalCases } from '../e2e/refusal-cases.ts';
+import { placeholderPod, snapshotOf, sourcePod } from '../e2e/workloads.ts';
+import { message } from '../unit/agent/criu-images/image-of.ts';
 
 const image = 'cryopod.dev/sample-counter:dev';
 const node = 'node-b';

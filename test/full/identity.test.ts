@@ -5,17 +5,17 @@ import { stringify } from 'yaml';
 import * as z from 'zod';
 import type { Bed } from '../bed/bed.ts';
 import { testWorkloadsImage } from '../bed/images/build.ts';
-import { claimDirectory, makeClaim, removeClaim } from './claim.ts';
+import { claimDirectory, makeClaim, removeClaim } from '../e2e/claim.ts';
 import {
   attachSharedBed,
   createNamespace,
   deleteNamespace,
   logsOf,
   waitForEnd,
-} from './cluster.ts';
-import { placeholderOf, waitForRestored } from './placeholder.ts';
-import { testWorkloads } from './self-checking.ts';
-import { snapshotOf } from './workloads.ts';
+} from '../e2e/cluster.ts';
+import { placeholderOf, waitForRestored } from '../e2e/placeholder.ts';
+import { testWorkloads } from '../e2e/self-checking.ts';
+import { snapshotOf } from '../e2e/workloads.ts';
 
 /** What test/fixtures/workloads/identity.py says. */
 const saidSchema = z.object({
