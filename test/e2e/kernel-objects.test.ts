@@ -19,6 +19,5 @@ describe('a program that holds one of every kernel object', () => {
     expectToRunAgain(
       { bed, namespace, source: 'node-a', target: 'node-b' },
       { name: 'objects', image: testWorkloads, command: ['kernel-objects'] },
-      { everywhere: true },
     ));
 });

@@ -120,15 +120,29 @@ export const endPod = ({ bed, namespace }: Place, pod: string): Promise<string> 
   bed.kubectl(['delete', 'pod', pod, '-n', namespace, '--ignore-not-found', '--wait=false']);
 
 /**
- * The whole proof for one workload: it runs, is captured, goes on, is deleted, and is restored on the other node by a PodRestore (`everywhere`: and on its own into
- * a placeholder) where it goes on once more, with its token and everything it holds.
+ * Restores a snapshot twice, one after the other: on the other node by a PodRestore, and on its own into a pod with the annotation. `check` asks
+ * each of the two for what it holds.
  */
+export async function restoredBothWays(
+  place: Place,
+  snapshot: string,
+  source: string,
+  check: (pod: string) => Promise<void>,
+): Promise<void> {
+  const byObject = await restoredByObject(place, snapshot);
+  await check(byObject);
+  await endPod(place, byObject);
+  const byAnnotation = await restored(place, snapshot, source, place.source);
+  await check(byAnnotation);
+  await endPod(place, byAnnotation);
+}
+
+/** The whole proof for one workload: it runs, is captured, goes on, is deleted, and is restored both ways, where it goes on with its token and everything it holds. */
 export async function expectToRunAgain(
   place: Place,
   options: Omit<Parameters<typeof sourcePod>[0], 'namespace' | 'nodeName'>,
-  where: { readonly everywhere: boolean } = { everywhere: false },
 ): Promise<void> {
-  const { bed, namespace, source, target } = place;
+  const { bed, namespace, source } = place;
   const { name } = options;
   const manifest = sourcePod({ ...options, namespace, nodeName: source });
   await bed.apply(manifest);
@@ -136,16 +150,11 @@ export async function expectToRunAgain(
   await captured(place, name);
   const since = saidIn(await logsOf(bed, namespace, name)).at(-1)?.count ?? 0;
   expect((await waitForWord(place, name, since)).token).toBe(before.token);
-  for (const node of where.everywhere ? [target, source] : [target]) {
-    const pod =
-      node === target
-        ? await restoredByObject(place, name)
-        : await restored(place, name, manifest, node);
+  await restoredBothWays(place, name, manifest, async (pod) => {
     const first = await waitForWord(place, pod, 0);
     expect(first.token).toBe(before.token);
     expect(first.count).toBeGreaterThanOrEqual(before.count);
     const later = await waitForWord(place, pod, first.count + 1);
     expect(later.token).toBe(before.token);
-    await endPod(place, pod);
-  }
+  });
 }

@@ -11,10 +11,9 @@ import {
 } from '../e2e/cluster.ts';
 import {
   captured,
-  endPod,
   expectToRunAgain,
   type Place,
-  restored,
+  restoredBothWays,
   sayingOK,
   testWorkloads,
   waitForWord,
@@ -52,7 +51,7 @@ server.listen(0, '127.0.0.1', async () => {
 });
 `;
 
-describe.concurrent('a workload is restored on the other node and goes on', () => {
+describe.concurrent('a workload is restored on both nodes, by PodRestore and by annotation, and goes on', () => {
   let bed: Bed;
   let namespace: string;
   beforeAll(async () => {
@@ -68,12 +67,8 @@ describe.concurrent('a workload is restored on the other node and goes on', () =
   const exec = (pod: string, ...command: readonly string[]): Promise<string> =>
     bed.kubectl(['exec', pod, '-n', namespace, '--', ...command]);
 
-  it('that is a shell, on both nodes', () =>
-    expectToRunAgain(
-      aToB(),
-      { name: 'shell', image: testWorkloads, command: sayingOK('') },
-      { everywhere: true },
-    ));
+  it('that is a shell', () =>
+    expectToRunAgain(aToB(), { name: 'shell', image: testWorkloads, command: sayingOK('') }));
 
   it('that is a tree of 200 processes with zombies, orphans and a stopped one', () =>
     expectToRunAgain(bToA(), {
@@ -100,17 +95,13 @@ describe.concurrent('a workload is restored on the other node and goes on', () =
       },
     }));
 
-  it('that writes an SQLite database in WAL mode on an emptyDir, on both nodes', () =>
-    expectToRunAgain(
-      bToA(),
-      {
-        name: 'sqlite',
-        image: testWorkloads,
-        command: ['python3', '/app/sqlite_writer.py', '/db'],
-        emptyDirAt: '/db',
-      },
-      { everywhere: true },
-    ));
+  it('that writes an SQLite database in WAL mode on an emptyDir', () =>
+    expectToRunAgain(bToA(), {
+      name: 'sqlite',
+      image: testWorkloads,
+      command: ['python3', '/app/sqlite_writer.py', '/db'],
+      emptyDirAt: '/db',
+    }));
 
   it('that is Python with 32 threads, which all count on', async () => {
     const place = aToB();
@@ -128,19 +119,19 @@ describe.concurrent('a workload is restored on the other node and goes on', () =
     };
     const before = await bed.waitFor('python to print', () => state('python'), 60_000);
     await captured(place, 'python');
-    const pod = await restored(place, 'python', source);
-    const after = await bed.waitFor(
-      'every thread to count on',
-      async () => {
-        const now = await state(pod);
-        const on = now?.counts.every((count, index) => count > (before.counts[index] ?? 0));
-        return on === true ? now : undefined;
-      },
-      30_000,
-    );
-    expect(after.token).toBe(before.token);
-    expect(after.counts).toHaveLength(32);
-    await endPod(place, pod);
+    await restoredBothWays(place, 'python', source, async (pod) => {
+      const after = await bed.waitFor(
+        'every thread to count on',
+        async () => {
+          const now = await state(pod);
+          const on = now?.counts.every((count, index) => count > (before.counts[index] ?? 0));
+          return on === true ? now : undefined;
+        },
+        30_000,
+      );
+      expect(after.token).toBe(before.token);
+      expect(after.counts).toHaveLength(32);
+    });
   });
 
   it('that is Node with a server, a worker thread and a big heap', () =>
@@ -175,14 +166,14 @@ describe.concurrent('a workload is restored on the other node and goes on', () =
     );
     await captured(place, 'nginx');
     expect(await requests('nginx')).toBe(before + 1);
-    const again = await restored(place, 'nginx', source);
-    expect(await requests(again)).toBe(before + 1);
-    expect(await get(again, '/')).toMatch(/^worker \d+/);
     const owners = `grep -h Uid: $(grep -l '^nginx' /proc/[0-9]*/comm | sed s/comm/status/) | sort -u`;
-    expect(await exec(again, 'sh', '-c', owners)).toMatch(
-      /^Uid:\t0\t0\t0\t0\nUid:\t33\t33\t33\t33\n$/,
-    );
-    await endPod(place, again);
+    await restoredBothWays(place, 'nginx', source, async (again) => {
+      expect(await requests(again)).toBe(before + 1);
+      expect(await get(again, '/')).toMatch(/^worker \d+/);
+      expect(await exec(again, 'sh', '-c', owners)).toMatch(
+        /^Uid:\t0\t0\t0\t0\nUid:\t33\t33\t33\t33\n$/,
+      );
+    });
   });
 
   it(`that is Redis with ${keys.toLocaleString('en')} keys under write load`, async () => {
@@ -226,17 +217,17 @@ describe.concurrent('a workload is restored on the other node and goes on', () =
     );
     await bed.kubectl(['delete', 'pod', 'load', '-n', namespace, '--wait=false']);
 
-    const again = await restored(place, 'redis', source);
-    const reached = await written(again);
-    expect(reached).toBeGreaterThan(before);
-    expect(reached).toBeLessThanOrEqual(after);
-    expect(await ask(again, 'dbsize')).toBe(String(keys + 1 + reached));
-    expect(await ask(again, 'get', `written:${reached}`)).toBe(String(reached));
-    expect(await ask(again, 'exists', `written:${reached + 1}`)).toBe('0');
-    expect(await ask(again, 'get', 'key:777777')).toBe('value-777777');
-    expect(await ask(again, 'eval', write, '0')).toBe(String(reached + 1));
-    expect(/run_id:(\w+)/.exec(await ask(again, 'info', 'server'))?.[1]).toBe(runID);
-    await endPod(place, again);
+    await restoredBothWays(place, 'redis', source, async (again) => {
+      const reached = await written(again);
+      expect(reached).toBeGreaterThan(before);
+      expect(reached).toBeLessThanOrEqual(after);
+      expect(await ask(again, 'dbsize')).toBe(String(keys + 1 + reached));
+      expect(await ask(again, 'get', `written:${reached}`)).toBe(String(reached));
+      expect(await ask(again, 'exists', `written:${reached + 1}`)).toBe('0');
+      expect(await ask(again, 'get', 'key:777777')).toBe('value-777777');
+      expect(await ask(again, 'eval', write, '0')).toBe(String(reached + 1));
+      expect(/run_id:(\w+)/.exec(await ask(again, 'info', 'server'))?.[1]).toBe(runID);
+    });
   });
 
   const hopeless: readonly (readonly [string, string, RegExp])[] = [
