@@ -183,9 +183,10 @@ export async function strikeEveryWrite(
       await faulted.over(flow, namespace);
     }),
   );
-  for (const { flow, namespace } of cases) {
-    // A deadline that passes early spares it the later writes.
-    expect(hit.has(namespace) || flow.onlyVerdict, `${namespace} was struck`).toBe(true);
+  for (const { flow, namespace, struck } of cases) {
+    // A deadline that passes early spares it the later writes; and what passes in a moment may have been told in peace and not here.
+    const isSpared = flow.onlyVerdict || struck === calm.get(flow)?.writes;
+    expect(hit.has(namespace) || isSpared, `${namespace} was struck`).toBe(true);
     expectSameEnd(faulted, calm, flow, namespace);
   }
 }

@@ -31,7 +31,9 @@ async function commandFor(
       trees: { bundle: `${tools}/bundle` },
     },
   };
-  const from = { images: snapshot.imagesDirectory, connections: 'Close' } as const;
+  const find = `ls -d ${snapshot.cachedAs}-*/containers/main/images`;
+  const images = (await inNode(bed, node, ['bash', '-ec', find])).trim();
+  const from = { images, connections: 'Close' } as const;
   const argv = enterArguments(criuEntry('/proc', entrance, from, {}));
   // In the agent's mount namespace: what is cloned into the placeholder must be mounted where the command runs.
   const words = ['env', '-i', `PATH=${stage}`, ...argv];

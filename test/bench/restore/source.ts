@@ -17,7 +17,7 @@ import { programsDirectory } from '../capture/node.ts';
 const never = new AbortController().signal;
 const fillDeadlineMilliseconds = 180_000;
 
-export const namespace = 'bench';
+export const namespace = 'bench-restore';
 export const answeringPort = 7070;
 
 /** What sources and placeholders have in common. */
@@ -37,8 +37,8 @@ export type Snapshot = {
   readonly name: string;
   readonly mebibytes: number;
   readonly container: ArtifactContainer;
-  /** Where the node has the images once something was restored from them. */
-  readonly imagesDirectory: string;
+  /** Where the node's cache has the images once something was restored from them, but for the number that the cache adds. */
+  readonly cachedAs: string;
 };
 
 /** A shell loop beside a process that answers; with memory the process alone. */
@@ -91,6 +91,6 @@ export async function makeSnapshot(
   const [container] = config.containers;
   const digest = status.artifact?.digest;
   if (container === undefined || digest === undefined) throw new Error(`${name} has no artifact`);
-  const cached = `/var/lib/cryopod/restore/cache/${digest.replace(':', '-')}`;
-  return { name, mebibytes, container, imagesDirectory: `${cached}/containers/main/images` };
+  const cachedAs = `/var/lib/cryopod/restore/cache/${digest.replace(':', '-')}`;
+  return { name, mebibytes, container, cachedAs };
 }
