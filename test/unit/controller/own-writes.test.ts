@@ -38,6 +38,19 @@ describe('own writes', () => {
     expect(versionOf(own)).toBe('7');
   });
 
+  it('are shown while the cache has seen the first of them and not the last', () => {
+    const shown = { now: thing('5') };
+    const own = new OwnWrites(cacheShowing(shown));
+    own.remember(thing('5'), thing('6'));
+    own.remember(thing('6'), thing('8'));
+    shown.now = thing('6');
+    expect(versionOf(own)).toBe('8');
+    shown.now = thing('8');
+    expect(versionOf(own)).toBe('8');
+    shown.now = thing('6');
+    expect(versionOf(own)).toBe('6');
+  });
+
   it('do not outlive the object', () => {
     const shown: { now: Thing | undefined } = { now: thing('5') };
     const own = new OwnWrites(cacheShowing(shown));
