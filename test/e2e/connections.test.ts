@@ -2,6 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findCondition, isTrue } from '../../core/api/conditions.ts';
 import type { Bed } from '../bed/bed.ts';
 import {
+  askedOver,
+  askingClient,
+  askingServer,
+  connectionImage,
+  connectionPort,
+} from './asking.ts';
+import {
   attachSharedBed,
   createNamespace,
   deleteNamespace,
@@ -11,47 +18,16 @@ import {
 } from './cluster.ts';
 import { placeholderPod, snapshotOf, sourcePod } from './workloads.ts';
 
-const image = 'cryopod.dev/sample-python:dev';
-const port = 7777;
-
-/** Answers every line; the connection number tells whether a client has come again. */
-const server = `
-import socket, threading
-listener = socket.create_server(('', ${port}))
-def serve(connection, number):
-    for line in connection.makefile('rw'):
-        connection.sendall(f'connection {number} {line}'.encode())
-number = 0
-print('listening', flush=True)
-while True:
-    connection, _ = listener.accept()
-    number += 1
-    threading.Thread(target=serve, args=(connection, number), daemon=True).start()
-`;
-
-/** Asks over one connection as long as that lasts, and never makes another. */
-const client = (address: string): string => `
-import socket, time
-stream = socket.create_connection(('${address}', ${port}), timeout=30).makefile('rw')
-count = 0
-while True:
-    count += 1
-    stream.write(f'ask {count}\\n'); stream.flush()
-    print(stream.readline().strip(), flush=True)
-    time.sleep(0.1)
-`;
-
 describe('established TCP connections of a source', () => {
   let bed: Bed;
   let namespace: string;
   let serverAddress = '';
 
-  const asked = (log: string): number => Number(/connection 1 ask (\d+)\s*$/.exec(log)?.[1] ?? 0);
   const askedOf = async (name: string): Promise<number> =>
-    asked(await logsOf(bed, namespace, name).catch(() => ''));
+    askedOver(await logsOf(bed, namespace, name).catch(() => ''));
   const start = async (name: string, nodeName: string, script: string): Promise<void> => {
     const command = ['python3', '-c', script];
-    await bed.apply(sourcePod({ name, namespace, image, nodeName, command }));
+    await bed.apply(sourcePod({ name, namespace, image: connectionImage, nodeName, command }));
   };
   const expectAsking = async (name: string): Promise<void> => {
     const before = await askedOf(name);
@@ -62,7 +38,7 @@ describe('established TCP connections of a source', () => {
   beforeAll(async () => {
     bed = await attachSharedBed();
     namespace = await createNamespace(bed, 'connections');
-    await start('server', 'node-b', server);
+    await start('server', 'node-b', askingServer);
     serverAddress = await bed.waitFor(
       'the server to listen',
       async () => {
@@ -72,7 +48,7 @@ describe('established TCP connections of a source', () => {
       },
       60_000,
     );
-    await start('client', 'node-a', client(serverAddress));
+    await start('client', 'node-a', askingClient(serverAddress));
     await expectAsking('client');
   });
   afterAll(() => deleteNamespace(bed, namespace));
@@ -84,7 +60,9 @@ describe('established TCP connections of a source', () => {
     const failed = findCondition(status.conditions, 'Failed');
     expect(failed?.reason, JSON.stringify(status)).toBe('PreflightFailed');
     expect(failed?.message).toMatch(
-      new RegExp(`process \\d+ \\(python3[^)]*\\), descriptor \\d+.* ${serverAddress}:${port}`),
+      new RegExp(
+        `process \\d+ \\(python3[^)]*\\), descriptor \\d+.* ${serverAddress}:${connectionPort}`,
+      ),
     );
     expect(status.sourceState).toBe('Untouched');
     await expectAsking('client');
@@ -115,7 +93,7 @@ describe('established TCP connections of a source', () => {
     await expectAsking('client');
 
     const snapshot = 'server';
-    const container = { name: 'main', image };
+    const container = { name: 'main', image: connectionImage };
     await bed.apply(
       placeholderPod({
         ...{ name: 'copy', namespace, snapshot, nodeName: 'node-a', containers: [container] },
@@ -137,7 +115,7 @@ describe('established TCP connections of a source', () => {
       ),
     );
     // The connection that was captured is the first of the server's life.
-    const script = `import socket; s = socket.create_connection(('127.0.0.1', ${port}), 10).makefile('rw'); s.write('hello\\n'); s.flush(); print(s.readline())`;
+    const script = `import socket; s = socket.create_connection(('127.0.0.1', ${connectionPort}), 10).makefile('rw'); s.write('hello\\n'); s.flush(); print(s.readline())`;
     const exec = ['exec', 'copy', '-n', namespace, '--', 'python3', '-c', script];
     expect(await bed.kubectl(exec)).toContain('connection 2 hello');
     await expectAsking('client');
