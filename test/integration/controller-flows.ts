@@ -13,6 +13,8 @@ export type Flow = Manners & {
   readonly isOver: (seen: Seen) => boolean;
   /** Where time alone decides how far it comes: only the verdict is compared. */
   readonly onlyVerdict?: true;
+  /** A state is told only once it has lasted: on a slow machine that is a write more, in peace or under a fault. */
+  readonly tellsWhatLasts?: true;
 };
 
 const always = (): boolean => true;
@@ -125,18 +127,21 @@ export const flows: readonly Flow[] = [
   {
     ...{ name: 'restore', ...asksFor(snapshot()), captures: always, firstJobFails: false },
     restores: 'RestoreSucceeded',
+    tellsWhatLasts: true,
     user: restoresOnce({}),
     isOver: isAt('Restored'),
   },
   {
     ...{ name: 'restore-failed', ...asksFor(snapshot()), captures: always, firstJobFails: false },
     restores: 'RestoreFailed',
+    tellsWhatLasts: true,
     user: restoresOnce({}),
     isOver: isAt('Failed'),
   },
   {
     ...{ name: 'restore-cold', ...asksFor(snapshot()), captures: always, firstJobFails: false },
     restores: 'RestoreFailed',
+    tellsWhatLasts: true,
     user: restoresOnce({ onFailure: 'ColdStart' }),
     isOver: isAt('StartedCold'),
   },
