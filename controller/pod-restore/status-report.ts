@@ -1,4 +1,4 @@
-import { type Conditions, withCondition } from '../../core/api/conditions.ts';
+import { type WantedCondition, withConditions } from '../../core/api/conditions.ts';
 import { annotations } from '../../core/api/names.ts';
 import type { PodRestore } from '../../core/api/pod-restore.ts';
 import type { RawObject } from '../../runtime/kube-port.ts';
@@ -6,23 +6,8 @@ import { attemptsOf } from './attempts.ts';
 import type { PodRestoreReport, RestoredPod } from './observed.ts';
 import { podNameOf } from './pod-view.ts';
 
-type Wanted = readonly [type: string, status: 'True' | 'False', reason: string, message: string];
-
-function conditionsOf({ metadata, status }: PodRestore, wanted: readonly Wanted[], now: string) {
-  const { generation } = metadata;
-  return wanted.reduce<Conditions>(
-    (conditions, [type, state, reason, message]) =>
-      withCondition(
-        conditions,
-        { type, status: state, reason, message, observedGeneration: generation },
-        now,
-      ),
-    status.conditions,
-  );
-}
-
-const pending: Wanted = ['Ready', 'False', 'Pending', 'Not restored yet.'];
-const open: Wanted = ['Restored', 'False', 'Pending', 'Not restored yet.'];
+const pending: WantedCondition = ['Ready', 'False', 'Pending', 'Not restored yet.'];
+const open: WantedCondition = ['Restored', 'False', 'Pending', 'Not restored yet.'];
 
 /** What the agent of the pod's node measured. */
 const figuresOf = (one: RestoredPod): RawObject => {
@@ -45,13 +30,13 @@ const ended = (
 ): RawObject => {
   const { message, reason } = outcome;
   const isRestored = reason === 'RestoreSucceeded';
-  const wanted: readonly Wanted[] = [
+  const wanted: readonly WantedCondition[] = [
     ['Restored', isRestored ? 'True' : 'False', reason, message],
     ['Failed', 'False', reason, ''],
     ['Progressing', 'False', reason, ''],
     ['Ready', 'True', reason, message],
   ];
-  return { completedAt: now, conditions: conditionsOf(restore, wanted, now) };
+  return { completedAt: now, conditions: withConditions(restore, wanted, now) };
 };
 
 type Changes = {
@@ -67,7 +52,7 @@ const changes: Changes = {
     phase,
     podName: podNameOf(restore),
     ...(candidates === undefined ? {} : { candidates }),
-    conditions: conditionsOf(
+    conditions: withConditions(
       restore,
       [open, pending, ['Progressing', 'True', reason, message]],
       now,
@@ -77,7 +62,7 @@ const changes: Changes = {
     const { name, uid } = pod.metadata;
     const snapshotUID = pod.metadata.annotations[annotations.restoreFromUID];
     const message = `Pod ${name} waits for its processes.`;
-    const wanted: readonly Wanted[] = [
+    const wanted: readonly WantedCondition[] = [
       ['Restored', 'False', 'RestoreInProgress', message],
       pending,
       ['Progressing', 'True', 'WaitingForSchedule', `Pod ${name} is made and has no node yet.`],
@@ -87,29 +72,29 @@ const changes: Changes = {
       ...{ podName: name, podUID: uid },
       ...(snapshotUID === undefined ? {} : { snapshotUID }),
       ...(candidates === undefined ? {} : { candidates }),
-      conditions: conditionsOf(restore, wanted, now),
+      conditions: withConditions(restore, wanted, now),
     };
   },
   Following: (restore, { message, phase, pod, reason }, now) => ({
     phase,
     ...figuresOf(pod),
-    conditions: conditionsOf(restore, [['Progressing', 'True', reason, message]], now),
+    conditions: withConditions(restore, [['Progressing', 'True', reason, message]], now),
   }),
   Again: (restore, { attempts, message }, now) => {
-    const wanted: readonly Wanted[] = [
+    const wanted: readonly WantedCondition[] = [
       open,
       pending,
       ['Progressing', 'True', 'WaitingForPredecessor', message],
     ];
     const cleared = { phase: 'Pending', podUID: null, nodeName: null };
-    return { ...cleared, attempts, conditions: conditionsOf(restore, wanted, now) };
+    return { ...cleared, attempts, conditions: withConditions(restore, wanted, now) };
   },
   Ending: (restore, { message, reason }, now) => {
     const next =
       restore.spec.onFailure === 'ColdStart'
         ? (['StartingCold', 'The restore failed; a fresh pod takes its place.'] as const)
         : (['RemovingPlaceholder', 'The restore failed; its pod is removed.'] as const);
-    const wanted: readonly Wanted[] = [
+    const wanted: readonly WantedCondition[] = [
       ['Restored', 'False', reason, message],
       pending,
       ['Progressing', 'True', ...next],
@@ -117,11 +102,11 @@ const changes: Changes = {
     return {
       phase: restore.status.phase ?? 'Pending',
       podName: podNameOf(restore),
-      conditions: conditionsOf(restore, wanted, now),
+      conditions: withConditions(restore, wanted, now),
     };
   },
   StillEnding: (restore, { message, reason }, now) => ({
-    conditions: conditionsOf(restore, [['Progressing', 'True', reason, message]], now),
+    conditions: withConditions(restore, [['Progressing', 'True', reason, message]], now),
   }),
   Restored: (restore, { pod }, now) => ({
     phase: 'Restored',
@@ -136,7 +121,7 @@ const changes: Changes = {
     ...ended(restore, { reason: 'StartedCold', message }, now),
   }),
   Failed: (restore, { message, reason }, now) => {
-    const wanted: readonly Wanted[] = [
+    const wanted: readonly WantedCondition[] = [
       ['Restored', 'False', reason, message],
       ['Failed', 'True', reason, message],
       ['Progressing', 'False', reason, ''],
@@ -146,7 +131,7 @@ const changes: Changes = {
       phase: 'Failed',
       podName: podNameOf(restore),
       completedAt: now,
-      conditions: conditionsOf(restore, wanted, now),
+      conditions: withConditions(restore, wanted, now),
     };
   },
 };

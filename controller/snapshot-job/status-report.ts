@@ -1,72 +1,57 @@
-import { type Conditions, withCondition } from '../../core/api/conditions.ts';
+import { type WantedCondition, withConditions } from '../../core/api/conditions.ts';
 import type { SnapshotJob } from '../../core/api/snapshot-job.ts';
 import type { RawObject } from '../../runtime/kube-port.ts';
 import type { SnapshotJobReport } from './observed.ts';
 
-type Wanted = readonly [type: string, status: 'True' | 'False', reason: string, message: string];
-
-function conditionsOf({ metadata, status }: SnapshotJob, wanted: readonly Wanted[], now: string) {
-  const { generation } = metadata;
-  return wanted.reduce<Conditions>(
-    (conditions, [type, state, reason, message]) =>
-      withCondition(
-        conditions,
-        { type, status: state, reason, message, observedGeneration: generation },
-        now,
-      ),
-    status.conditions,
-  );
-}
-
 const started = 'The Job is made; its pod is not Ready yet.';
-const pending: Wanted = ['Ready', 'False', 'Pending', 'Not captured yet.'];
+const pending: WantedCondition = ['Ready', 'False', 'Pending', 'Not captured yet.'];
 
 function changes(snapshotJob: SnapshotJob, report: SnapshotJobReport, now: string): RawObject {
   if (report.to === 'Waiting') {
     const { message, reason } = report;
-    const wanted: readonly Wanted[] = [
+    const wanted: readonly WantedCondition[] = [
       ['Running', 'False', 'PodPending', message],
       pending,
       ['Progressing', 'True', reason, message],
     ];
-    return { conditions: conditionsOf(snapshotJob, wanted, now) };
+    return { conditions: withConditions(snapshotJob, wanted, now) };
   }
   if (report.to === 'Started') {
-    const wanted: readonly Wanted[] = [
+    const wanted: readonly WantedCondition[] = [
       ['Running', 'False', 'PodPending', started],
       pending,
       ['Progressing', 'True', 'WaitingForSchedule', 'The Job is made and has no pod yet.'],
     ];
-    return { sourceJobUID: report.jobUID, conditions: conditionsOf(snapshotJob, wanted, now) };
+    return { sourceJobUID: report.jobUID, conditions: withConditions(snapshotJob, wanted, now) };
   }
   if (report.to === 'Following') {
-    const wanted: Wanted = ['Progressing', 'True', report.reason, report.message];
-    return { conditions: conditionsOf(snapshotJob, [wanted], now) };
+    const wanted: WantedCondition = ['Progressing', 'True', report.reason, report.message];
+    return { conditions: withConditions(snapshotJob, [wanted], now) };
   }
   if (report.to === 'Running') {
     // Never back to False before the end: a probe that runs into the freeze says nothing about the source.
-    const wanted: Wanted = ['Running', 'True', 'PodReady', 'The pod of the Job is Ready.'];
+    const wanted: WantedCondition = ['Running', 'True', 'PodReady', 'The pod of the Job is Ready.'];
     return {
       startedAt: snapshotJob.status.startedAt ?? now,
-      conditions: conditionsOf(snapshotJob, [wanted], now),
+      conditions: withConditions(snapshotJob, [wanted], now),
     };
   }
   if (report.to === 'Capturing') {
     const { name, uid } = report.snapshot.metadata;
     const message = `PodSnapshot ${name} captures the pod of the Job.`;
-    const wanted: readonly Wanted[] = [
+    const wanted: readonly WantedCondition[] = [
       ['Captured', 'False', 'CaptureInProgress', message],
       ['Progressing', 'True', 'WaitingForPodReady', message],
     ];
     return {
       ...{ podSnapshotName: name, podSnapshotUID: uid },
-      conditions: conditionsOf(snapshotJob, wanted, now),
+      conditions: withConditions(snapshotJob, wanted, now),
     };
   }
   if (report.to === 'Completed') {
     const reason = 'CaptureCompleted';
     const message = `Captured as PodSnapshot ${report.snapshot.metadata.name}.`;
-    const wanted: readonly Wanted[] = [
+    const wanted: readonly WantedCondition[] = [
       ['Running', 'False', reason, 'The source is no longer needed.'],
       ['Captured', 'True', reason, message],
       ['Failed', 'False', reason, ''],
@@ -77,11 +62,11 @@ function changes(snapshotJob: SnapshotJob, report: SnapshotJobReport, now: strin
     return {
       startedAt: snapshotJob.status.startedAt ?? report.snapshot.status.startedAt ?? now,
       completedAt: now,
-      conditions: conditionsOf(snapshotJob, wanted, now),
+      conditions: withConditions(snapshotJob, wanted, now),
     };
   }
   const { message, reason } = report;
-  const wanted: readonly Wanted[] = [
+  const wanted: readonly WantedCondition[] = [
     ['Running', 'False', reason, message],
     ['Captured', 'False', reason, message],
     ['Completed', 'False', reason, message],
@@ -89,7 +74,7 @@ function changes(snapshotJob: SnapshotJob, report: SnapshotJobReport, now: strin
     ['Progressing', 'False', reason, ''],
     ['Ready', 'False', reason, message],
   ];
-  return { completedAt: now, conditions: conditionsOf(snapshotJob, wanted, now) };
+  return { completedAt: now, conditions: withConditions(snapshotJob, wanted, now) };
 }
 
 const same = (left: unknown, right: unknown): boolean =>

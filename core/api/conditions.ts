@@ -71,6 +71,33 @@ export function withCondition(
     : conditions.map((condition) => (condition.type === next.type ? set : condition));
 }
 
+/** A condition to be set: type, status, reason, message. */
+export type WantedCondition = readonly [
+  type: string,
+  status: 'True' | 'False',
+  reason: string,
+  message: string,
+];
+
+/** The conditions of an object with several set, each observed at its generation. */
+export const withConditions = (
+  object: {
+    readonly metadata: { readonly generation: number };
+    readonly status: { readonly conditions: Conditions };
+  },
+  wanted: readonly WantedCondition[],
+  now: string,
+): Conditions =>
+  wanted.reduce<Conditions>(
+    (conditions, [type, status, reason, message]) =>
+      withCondition(
+        conditions,
+        { type, status, reason, message, observedGeneration: object.metadata.generation },
+        now,
+      ),
+    object.status.conditions,
+  );
+
 /** RFC 3339 with seconds, the form metav1.Time takes. */
 export const timestamp = (wallMilliseconds: number): string =>
   `${new Date(wallMilliseconds).toISOString().slice(0, 19)}Z`;
