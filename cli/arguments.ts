@@ -62,3 +62,23 @@ export const timeoutOption = (description: string): Option =>
   new Option('--timeout <time>', description)
     .argParser(timeArgument)
     .default(timeArgument('0'), '0');
+
+/** What a capture is asked for, and an explanation of one: containers, what becomes of the pod and of its connections. */
+export const addCaptureOptions = (command: Command): Command =>
+  command
+    .option(
+      '-c, --container <name>',
+      'a container to capture, may be repeated; default: all',
+      another,
+      [],
+    )
+    .addOption(
+      new Option('--after-capture <what>', 'what becomes of the pod')
+        .choices(['Resume', 'Terminate'])
+        .default('Resume'),
+    )
+    .addOption(
+      new Option('--tcp <what>', 'what becomes of established connections')
+        .choices(['Close', 'Established', 'Refuse'])
+        .default('Close'),
+    );

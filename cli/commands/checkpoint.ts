@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { addCreateOptions, another, podArgument, secondsBetween } from '../arguments.ts';
+import { addCaptureOptions, addCreateOptions, podArgument, secondsBetween } from '../arguments.ts';
 import { addKubeOptions, type CliContext, type KubeOptions, withKube } from '../kube-session.ts';
 import type { OutputForm } from '../output.ts';
 import type { dryRuns } from '../request/create-request.ts';
@@ -17,27 +17,13 @@ type Options = KubeOptions &
 
 /** `cryopod checkpoint POD`: asks for a PodSnapshot of a running pod. */
 export function registerCheckpoint(program: Command, context: CliContext): void {
-  const command = program
-    .command('checkpoint')
-    .description('capture a running pod: makes a PodSnapshot')
-    .argument('<pod>', 'NAME or pod/NAME', podArgument)
-    .option('--name <name>', 'of the snapshot; default: that of the pod and a suffix')
-    .option(
-      '-c, --container <name>',
-      'a container to capture, may be repeated; default: all',
-      another,
-      [],
-    )
-    .addOption(
-      new Option('--after-capture <what>', 'what becomes of the pod')
-        .choices(['Resume', 'Terminate'])
-        .default('Resume'),
-    )
-    .addOption(
-      new Option('--tcp <what>', 'what becomes of established connections')
-        .choices(['Close', 'Established', 'Refuse'])
-        .default('Close'),
-    )
+  const command = addCaptureOptions(
+    program
+      .command('checkpoint')
+      .description('capture a running pod: makes a PodSnapshot')
+      .argument('<pod>', 'NAME or pod/NAME', podArgument)
+      .option('--name <name>', 'of the snapshot; default: that of the pod and a suffix'),
+  )
     .addOption(
       new Option('--deadline <time>', 'from now until it must have ended')
         .argParser(secondsBetween(1, 604_800))

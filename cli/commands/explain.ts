@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { another, podArgument } from '../arguments.ts';
+import { addCaptureOptions, podArgument } from '../arguments.ts';
 import {
   addKubeOptions,
   type CliContext,
@@ -20,28 +20,14 @@ type Options = KubeOptions &
 
 /** `cryopod explain pod/NAME`: what a capture of a running pod would be. */
 export function registerExplain(program: Command, context: CliContext): void {
-  const command = program
-    .command('explain')
-    .description(
-      'what a capture of a running pod would take, lose and be stopped by; freezes nothing',
-    )
-    .argument('<pod>', 'pod/NAME', podArgument)
-    .option(
-      '-c, --container <name>',
-      'a container to capture, may be repeated; default: all',
-      another,
-      [],
-    )
-    .addOption(
-      new Option('--after-capture <what>', 'what becomes of the pod')
-        .choices(['Resume', 'Terminate'])
-        .default('Resume'),
-    )
-    .addOption(
-      new Option('--tcp <what>', 'what becomes of established connections')
-        .choices(['Close', 'Established', 'Refuse'])
-        .default('Close'),
-    )
+  const command = addCaptureOptions(
+    program
+      .command('explain')
+      .description(
+        'what a capture of a running pod would take, lose and be stopped by; freezes nothing',
+      )
+      .argument('<pod>', 'pod/NAME', podArgument),
+  )
     .addOption(
       new Option('--timeout <time>', 'how long to wait for the agent of the node')
         .argParser(timeArgument)
