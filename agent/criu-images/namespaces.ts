@@ -15,7 +15,7 @@ export const parseNamespaceIDs = (name: string, image: Buffer): NamespaceIDs =>
   namespacesOf(firstEntry(name, image, 'ids'));
 
 /** What inventory.img says of the dump as a whole. */
-export type Inventory = {
+export type Surroundings = {
   /** The namespaces of CRIU. */
   readonly outside: NamespaceIDs;
   /** NETWORK_LOCK_* of CRIU: 0 iptables, 1 nftables, 2 none; one that does not say means iptables. */
@@ -23,7 +23,7 @@ export type Inventory = {
 };
 
 /** inventory.img (inventory_entry). */
-export function parseInventory(name: string, image: Buffer): Inventory {
+export function parseSurroundings(name: string, image: Buffer): Surroundings {
   const entry = firstEntry(name, image, 'inventory');
   const root = entry.message(3);
   if (root === undefined) throw corruptImage(name, 'it names no namespaces');

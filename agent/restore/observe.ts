@@ -2,7 +2,7 @@ import { annotations } from '../../core/api/names.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import { placeholderProblems, restoredCondition } from '../../core/api/restore.ts';
 import type { ContainerStatus, Pod } from '../../core/api/workload.ts';
-import type { SnapshotView } from '../../core/restore/snapshot-view.ts';
+import { containersToRestore } from '../../core/restore/snapshot-view.ts';
 import { cacheKey } from '../../runtime/raw-object.ts';
 import { type FoundSnapshot, findSnapshot } from '../../runtime/restorable-snapshot.ts';
 import { parseContainerID } from '../capture/resolve.ts';
@@ -88,7 +88,7 @@ async function lookAll(
   signal: AbortSignal,
 ): Promise<Sighting> {
   const lookWith = async (found: FoundSnapshot): Promise<Sighting> => {
-    const names = containersOf(pod, found.view);
+    const names = containersToRestore(pod, found.view);
     const seen = isOver(pod) ? [] : await Promise.all(names.map((name) => look(state, pod, name)));
     return { found, names, seen };
   };
@@ -124,14 +124,6 @@ const isOver = (pod: Pod): boolean =>
   pod.metadata.deletionTimestamp !== undefined ||
   pod.status.phase === 'Succeeded' ||
   pod.status.phase === 'Failed';
-
-/** The annotation may name them before the snapshot is there to be asked. */
-function containersOf(pod: Pod, snapshot: SnapshotView): readonly string[] {
-  // The content of an artifact from elsewhere names none; whether the artifact holds them shows when it is read.
-  if (snapshot.state === 'ready' && snapshot.containers.length > 0) return snapshot.containers;
-  const named = pod.metadata.annotations[annotations.targetContainers];
-  return named?.split(',').map((name) => name.trim()) ?? [pod.spec.containers[0]?.name ?? ''];
-}
 
 type Look = Omit<SeenTarget, 'state'> & { readonly view: PlaceholderView };
 

@@ -2,7 +2,7 @@ import { annotations } from '../../core/api/names.ts';
 import { placeholderCommand, placeholderProblems } from '../../core/api/restore.ts';
 import { type PodManifest, parsePodManifest } from '../../core/restore/pod-manifest.ts';
 import { shapePlaceholder } from '../../core/restore/shape-placeholder.ts';
-import type { SnapshotView } from '../../core/restore/snapshot-view.ts';
+import { containersToRestore, type SnapshotView } from '../../core/restore/snapshot-view.ts';
 
 /** A pod that somebody creates, and what is known of the snapshot that it names. */
 export type Observed = {
@@ -71,18 +71,11 @@ const rules = {
   Ready: shape,
 } as const satisfies Record<Phase, (o: Observed) => Verdict>;
 
-/** An artifact from elsewhere may name no containers: the agent goes by the same annotation then, and looks whether the artifact holds them. */
-function targets({ pod, snapshot }: Observed): readonly string[] {
-  if (snapshot.state === 'ready' && snapshot.containers.length > 0) return snapshot.containers;
-  const parsed = parsePodManifest(pod);
-  if (!parsed.ok) return [];
-  const { metadata, spec } = parsed.value;
-  const named = metadata.annotations?.[annotations.targetContainers];
-  return named?.split(',').map((name) => name.trim()) ?? [spec.containers[0]?.name ?? ''];
-}
-
 function shape(o: Observed): Verdict {
-  const facts = { snapshotName: o.source ?? '', containers: targets(o), initImage: o.initImage };
+  const parsed = parsePodManifest(o.pod);
+  const containers =
+    parsed.ok && o.snapshot.state !== 'unread' ? containersToRestore(parsed.value, o.snapshot) : [];
+  const facts = { snapshotName: o.source ?? '', containers, initImage: o.initImage };
   const { pod, problems } = shapePlaceholder(o.pod, facts);
   if (pod !== undefined) return { outcome: 'shaped', pod };
   return refused(`the pod cannot be restored from PodSnapshot ${o.source}: ${problems.join('; ')}`);

@@ -10,8 +10,8 @@ import { parseMountTable } from '../../criu-images/mount-table.ts';
 import {
   openKind,
   parseInheritedNetwork,
-  parseInventory,
   parseNamespaceIDs,
+  parseSurroundings,
 } from '../../criu-images/namespaces.ts';
 import { parseProcessTree, type TreeEntry } from '../../criu-images/process-tree.ts';
 import {
@@ -75,7 +75,7 @@ export async function readImageFacts(directory: string): Promise<ImageFacts> {
     if (!names.includes(name)) throw corruptImage(name, 'it is missing');
     return parse(name, await readImage(directory, name));
   };
-  const { outside, networkLock } = await one('inventory.img', parseInventory);
+  const { outside, networkLock } = await one('inventory.img', parseSurroundings);
   const tree = await one('pstree.img', parseProcessTree);
   const filters = names.includes('seccomp.img')
     ? await one('seccomp.img', parseSeccompFilters)
