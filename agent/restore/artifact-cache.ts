@@ -103,8 +103,11 @@ export function directoryCache(
   return {
     describe,
     fetch: async (key, digest, signal, onBytes = () => undefined) => {
-      const { totals } = await describe(key, digest, signal);
-      const entry = entries.get(digest) ?? begin(key, digest, totals.sizeBytes);
+      let entry = entries.get(digest);
+      if (entry === undefined) {
+        const { totals } = await describe(key, digest, signal);
+        entry = entries.get(digest) ?? begin(key, digest, totals.sizeBytes);
+      }
       const user = { onBytes };
       entry.users.add(user);
       uses += 1;
