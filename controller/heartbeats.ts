@@ -3,8 +3,9 @@ import { agentLeaseName, systemNamespace } from '../core/api/names.ts';
 import { parseLease } from '../core/api/workload.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Kube, ObjectKey } from '../runtime/kube-port.ts';
+import { readRaw } from '../runtime/read-raw.ts';
 import { AgentBeats, stampOf } from './agent-beats.ts';
-import { read, readRaw } from './read.ts';
+import { read } from './read.ts';
 
 /** What is known of the agent of a node. */
 export type Heartbeat = {

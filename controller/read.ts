@@ -1,25 +1,12 @@
 import type { Parsed } from '../core/api/metadata.ts';
-import { Failure, isFailure } from '../core/failure.ts';
-import type { Kube, ObjectKey, RawObject } from '../runtime/kube-port.ts';
+import { Failure } from '../core/failure.ts';
+import type { Kube, ObjectKey } from '../runtime/kube-port.ts';
+import { readRaw } from '../runtime/read-raw.ts';
 
 /** The value of a parse; an object that cannot be read is looked at again later, it may be mended. */
 export function parsedOrRetry<T>(result: Parsed<T>): T {
   if (result.ok) return result.value;
   throw new Failure('retry', 'UnreadableObject', result.message);
-}
-
-/** An uncached read; undefined only when the API server itself says that there is no such object. */
-export async function readRaw(
-  kube: Kube,
-  key: ObjectKey,
-  signal: AbortSignal,
-): Promise<RawObject | undefined> {
-  try {
-    return await kube.get(key, signal);
-  } catch (error) {
-    if (isFailure(error, 'gone')) return undefined;
-    throw error;
-  }
 }
 
 /** An uncached read and its parse. */

@@ -5,8 +5,8 @@ import { errorText, isFailure } from '../core/failure.ts';
 import type { Kube } from '../runtime/kube-port.ts';
 import type { Log } from '../runtime/log.ts';
 import type { ObjectReader } from '../runtime/object-cache.ts';
+import { readRaw } from '../runtime/read-raw.ts';
 import type { AgentBeats, StandingLease } from './agent-beats.ts';
-import { readRaw } from './read.ts';
 
 /** A node that comes back within this time finds its Lease as it left it. */
 const staleMilliseconds = 3_600_000;

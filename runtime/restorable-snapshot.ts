@@ -6,9 +6,10 @@ import {
   type PodSnapshotContent,
   parsePodSnapshotContent,
 } from '../core/api/pod-snapshot-content.ts';
-import { Failure, isFailure } from '../core/failure.ts';
+import { Failure } from '../core/failure.ts';
 import type { SnapshotView } from '../core/restore/snapshot-view.ts';
 import type { Kube } from './kube-port.ts';
+import { readRaw } from './read-raw.ts';
 
 /** The snapshot a pod names, with the content that holds its bytes once that is Ready. */
 export type FoundSnapshot = { readonly view: SnapshotView; readonly content?: PodSnapshotContent };
@@ -30,7 +31,7 @@ export async function findSnapshot(
     const message = `${JSON.stringify(name)} is no name of a PodSnapshot; one of namespace ${namespace} is asked for`;
     return unusable(message);
   }
-  const raw = await absentIfGone(kube.get({ kind: kinds.podSnapshot, namespace, name }, signal));
+  const raw = await readRaw(kube, { kind: kinds.podSnapshot, namespace, name }, signal);
   if (raw === undefined) return unusable(`${shown} does not exist in namespace ${namespace}`);
   const snapshot = parsePodSnapshot(raw);
   if (!snapshot.ok) throw new Failure('terminal', 'Unreadable', `${shown}: ${snapshot.message}`);
@@ -42,7 +43,7 @@ export async function findSnapshot(
     return { view: { state: 'pending', message: `${shown} is not Ready yet` } };
   }
   const key = { kind: kinds.podSnapshotContent, namespace: '', name: bound };
-  const rawContent = await absentIfGone(kube.get(key, signal));
+  const rawContent = await readRaw(kube, key, signal);
   if (rawContent === undefined) return unusable(`${shown}: its content ${bound} is gone`);
   const content = parsePodSnapshotContent(rawContent);
   if (!content.ok) throw new Failure('terminal', 'Unreadable', `${bound}: ${content.message}`);
@@ -55,13 +56,4 @@ export async function findSnapshot(
   }
   const containers = content.value.spec.source.podRef?.containers ?? [];
   return { view: { state: 'ready', containers }, content: content.value };
-}
-
-async function absentIfGone<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (isFailure(error, 'gone')) return undefined;
-    throw error;
-  }
 }

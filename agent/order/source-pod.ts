@@ -1,8 +1,9 @@
 import { kinds } from '../../core/api/kinds.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import { type Pod, parsePod } from '../../core/api/workload.ts';
-import { Failure, isFailure } from '../../core/failure.ts';
+import { Failure } from '../../core/failure.ts';
 import type { ObjectKey } from '../../runtime/kube-port.ts';
+import { readRaw } from '../../runtime/read-raw.ts';
 import type { OrderDeps } from './deps.ts';
 
 /** The address of the pod an order names. */
@@ -18,14 +19,11 @@ export async function readPod(
   content: PodSnapshotContent,
   signal: AbortSignal,
 ): Promise<Pod | undefined> {
-  try {
-    const parsed = parsePod(await deps.kube.get(podKeyOf(content), signal));
-    if (parsed.ok) return parsed.value;
-    throw new Failure('terminal', 'UnreadablePod', `the source pod: ${parsed.message}`);
-  } catch (error) {
-    if (isFailure(error, 'gone')) return undefined;
-    throw error;
-  }
+  const raw = await readRaw(deps.kube, podKeyOf(content), signal);
+  if (raw === undefined) return undefined;
+  const parsed = parsePod(raw);
+  if (parsed.ok) return parsed.value;
+  throw new Failure('terminal', 'UnreadablePod', `the source pod: ${parsed.message}`);
 }
 
 /** The pod an order names, from the cache; from the server when the cache has none, or another one under that name. */

@@ -2,6 +2,7 @@ import { sleep, systemClock } from '../../core/clock.ts';
 import { Failure, isFailure } from '../../core/failure.ts';
 import type { RawObject } from '../../runtime/kube-port.ts';
 import { identityOf } from '../../runtime/raw-object.ts';
+import { readRaw } from '../../runtime/read-raw.ts';
 import type { KubeSession } from '../kube-session.ts';
 import { parsedOr } from '../read-object.ts';
 import { requestKey } from './named.ts';
@@ -83,12 +84,8 @@ async function current(
   signal: AbortSignal,
 ): Promise<RequestView | undefined> {
   const key = requestKey(session, start.word, start.metadata.name);
-  try {
-    return same(session, start, await session.kube.get(key, signal));
-  } catch (error) {
-    if (isFailure(error, 'gone')) return undefined;
-    throw error;
-  }
+  const raw = await readRaw(session.kube, key, signal);
+  return raw === undefined ? undefined : same(session, start, raw);
 }
 
 async function* watched(

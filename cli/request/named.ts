@@ -1,5 +1,6 @@
 import { Failure, isFailure } from '../../core/failure.ts';
 import type { ObjectKey } from '../../runtime/kube-port.ts';
+import { readRaw } from '../../runtime/read-raw.ts';
 import { closeNames } from '../close-names.ts';
 import { RemediedFailure, usageFailure } from '../complaint.ts';
 import type { KubeSession } from '../kube-session.ts';
@@ -82,13 +83,8 @@ async function readRequest(
   name: string,
 ): Promise<RequestView | undefined> {
   const key = requestKey(session, word, name);
-  try {
-    const raw = await session.kube.get(key, session.terminal.signal);
-    return parsedOr(key, requestView(word, raw));
-  } catch (error) {
-    if (isFailure(error, 'gone')) return undefined;
-    throw error;
-  }
+  const raw = await readRaw(session.kube, key, session.terminal.signal);
+  return raw === undefined ? undefined : parsedOr(key, requestView(word, raw));
 }
 
 async function notFound(

@@ -6,9 +6,9 @@ import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts'
 import type { Kube } from '../../runtime/kube-port.ts';
 import type { ObjectReader } from '../../runtime/object-cache.ts';
 import { cacheKey, identityOf } from '../../runtime/raw-object.ts';
+import { readRaw } from '../../runtime/read-raw.ts';
 import type { AgentBeats, AgentStore } from '../agent-beats.ts';
 import type { Heartbeats } from '../heartbeats.ts';
-import { readRaw } from '../read.ts';
 import { shortHash } from '../source-job/short-hash.ts';
 import type { ObservedContent } from './observed.ts';
 

@@ -9,9 +9,10 @@ import { parsePod } from '../../core/api/workload.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Kube } from '../../runtime/kube-port.ts';
 import type { ObjectReader } from '../../runtime/object-cache.ts';
+import { readRaw } from '../../runtime/read-raw.ts';
 import type { Heartbeats } from '../heartbeats.ts';
 import type { OwnWrites } from '../own-writes.ts';
-import { parsedOrRetry, read, readRaw } from '../read.ts';
+import { parsedOrRetry, read } from '../read.ts';
 import type { SnapshotMemory } from './memory.ts';
 import { mirrorPatch } from './mirror.ts';
 import type {

@@ -3,8 +3,9 @@ import { type Kind, kinds } from '../../../core/api/kinds.ts';
 import { parseWith } from '../../../core/api/metadata.ts';
 import { systemNamespace } from '../../../core/api/names.ts';
 import { errorText, isFailure } from '../../../core/failure.ts';
-import type { Kube, RawObject } from '../../../runtime/kube-port.ts';
+import type { Kube } from '../../../runtime/kube-port.ts';
 import { recordAt } from '../../../runtime/raw-object.ts';
+import { readRaw } from '../../../runtime/read-raw.ts';
 import { clusterKinds, policyNames } from './cluster-kinds.ts';
 import type { Check } from './report.ts';
 
@@ -110,9 +111,8 @@ async function checkKinds(kube: Kube, signal: AbortSignal) {
   const problems: string[] = [];
   for (const { plural, group, version } of ownKinds) {
     const name = `${plural}.${group}`;
-    const raw = await found(() =>
-      kube.get({ kind: clusterKinds.definition, namespace: '', name }, signal),
-    );
+    const key = { kind: clusterKinds.definition, namespace: '', name };
+    const raw = await readRaw(kube, key, signal);
     if (raw === undefined) {
       problems.push(`${name} is not installed`);
       continue;
@@ -131,20 +131,11 @@ async function checkKinds(kube: Kube, signal: AbortSignal) {
     : failed(`${problems.join(', ')}: kubectl apply -k deploy`);
 }
 
-async function found(read: () => Promise<RawObject>): Promise<RawObject | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (isFailure(error, 'gone')) return undefined;
-    throw error;
-  }
-}
-
 async function checkPolicies(kube: Kube, signal: AbortSignal) {
   const missing: string[] = [];
   for (const name of policyNames) {
     for (const kind of [clusterKinds.policy, clusterKinds.policyBinding]) {
-      const raw = await found(() => kube.get({ kind, namespace: '', name }, signal));
+      const raw = await readRaw(kube, { kind, namespace: '', name }, signal);
       if (raw === undefined) missing.push(`${kind.kind} ${name}`);
     }
   }
