@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { kinds } from '../../../core/api/kinds.ts';
 import { agentsAct, beat, checkpointManifest, jobsAct } from './support/cluster.ts';
-import { Crash, World } from './support/world.ts';
+import { cutWrites } from './support/cut-writes.ts';
+import { World } from './support/world.ts';
 
 /**
  * The whole life of a checkpoint with everything around it: created, captured, deleted. Crashes end the controller and start a new one;
@@ -39,27 +40,9 @@ const uninterrupted = { survive: (work: () => Promise<void>) => work() };
 /** Runs a life in which the n-th write of a controller is cut, before or after it took effect. */
 async function cutLife(cut: number, when: 'before' | 'after') {
   const world = new World();
-  let writes = 0;
-  let working = false;
-  world.kube[when] = ({ verb }) => {
-    if (!working || ['get', 'list', 'watch'].includes(verb)) return;
-    writes += 1;
-    if (writes === cut) throw new Crash('cut');
-  };
-  const survive = async (work: () => Promise<void>): Promise<void> => {
-    working = true;
-    try {
-      await work();
-    } catch (error) {
-      if (!(error instanceof Crash)) throw error;
-      world.restart();
-      await work();
-    } finally {
-      working = false;
-    }
-  };
+  const { survive, writes } = cutWrites(world, cut, when);
   const ends = await life(world, survive);
-  return { ends, writes, world };
+  return { ends, writes: writes(), world };
 }
 
 describe('a controller that dies at any write', () => {

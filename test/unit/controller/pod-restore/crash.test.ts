@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { kinds } from '../../../../core/api/kinds.ts';
 import type { RawObject } from '../../../../runtime/kube-port.ts';
+import { cutWrites } from '../support/cut-writes.ts';
 import {
   agentSays,
   inShort,
@@ -10,7 +11,7 @@ import {
   restorePod,
   worldWithSnapshot,
 } from '../support/one-pod-restore.ts';
-import { Crash, type World } from '../support/world.ts';
+import type { World } from '../support/world.ts';
 
 type Life = {
   readonly spec: RawObject;
@@ -49,28 +50,15 @@ async function live(
 /** A life in which the n-th write of a controller is cut, before or after it took effect. */
 async function cutLife(life: Life, cut: number, when: 'before' | 'after') {
   const world = await worldWithSnapshot();
-  let writes = 0;
-  let working = false;
+  const { survive, writes } = cutWrites(world, cut, when);
   let most = 0;
-  world.kube[when] = ({ verb }) => {
+  const cutting = world.kube[when];
+  world.kube[when] = (call) => {
     most = Math.max(most, livePods(world).length);
-    if (!working || ['get', 'list', 'watch'].includes(verb)) return;
-    writes += 1;
-    if (writes === cut) throw new Crash('cut');
+    return cutting(call);
   };
-  const survive = async (work: () => Promise<void>): Promise<void> => {
-    working = true;
-    try {
-      await work();
-    } catch (error) {
-      if (!(error instanceof Crash)) throw error;
-      world.restart();
-      await work();
-    } finally {
-      working = false;
-    }
-  };
-  return { ends: await live(world, life, survive), writes, most };
+  const ends = await live(world, life, survive);
+  return { ends, writes: writes(), most };
 }
 
 describe('a controller that dies at any write of a PodRestore', () => {
