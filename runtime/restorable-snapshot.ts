@@ -16,6 +16,12 @@ export type FoundSnapshot = { readonly view: SnapshotView; readonly content?: Po
 
 const unusable = (message: string): FoundSnapshot => ({ view: { state: 'unusable', message } });
 
+/** What is found of a Ready snapshot by its content. */
+export const readySnapshot = (content: PodSnapshotContent): FoundSnapshot => ({
+  view: { state: 'ready', containers: content.spec.source.podRef?.containers ?? [] },
+  content,
+});
+
 /**
  * Reads the snapshot uncached, in the pod's own namespace only, and its content, which must name it back by UID. Absence that the server
  * confirmed is `unusable`; an error is thrown.
@@ -54,6 +60,5 @@ export async function findSnapshot(
   if (content.value.status.artifact?.digest === undefined) {
     return unusable(`${shown}: its content ${bound} names no artifact`);
   }
-  const containers = content.value.spec.source.podRef?.containers ?? [];
-  return { view: { state: 'ready', containers }, content: content.value };
+  return readySnapshot(content.value);
 }

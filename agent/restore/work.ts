@@ -6,7 +6,7 @@ import type { Pod } from '../../core/api/workload.ts';
 import { sleep } from '../../core/clock.ts';
 import { errorText, Failure, isFailure } from '../../core/failure.ts';
 import { formatBytes, formatMilliseconds } from '../../core/units.ts';
-import type { FoundSnapshot } from '../../runtime/restorable-snapshot.ts';
+import { type FoundSnapshot, readySnapshot } from '../../runtime/restorable-snapshot.ts';
 import type { ArtifactConfig } from '../artifact/config.ts';
 import type { ProcessIdentity } from '../proc/identity.ts';
 import type { ReferenceKey } from '../store/store.ts';
@@ -75,9 +75,7 @@ export class RestoreWork {
 
   /** What it restores from, as it was when it began. */
   get snapshot(): FoundSnapshot {
-    const { content } = this.#order;
-    const containers = content.spec.source.podRef?.containers ?? [];
-    return { view: { state: 'ready', containers }, content };
+    return readySnapshot(this.#order.content);
   }
 
   /** Whether all its containers are still the ones it worked on; one that has not said who it is counts as the same. */
