@@ -7,6 +7,7 @@ import { cacheKey } from '../../runtime/raw-object.ts';
 import { type FoundSnapshot, findSnapshot } from '../../runtime/restorable-snapshot.ts';
 import { parseContainerID } from '../capture/resolve.ts';
 import type { ProcessIdentity } from '../proc/identity.ts';
+import { claimOf } from './claim.ts';
 import { maximumAttemptsOf } from './figures.ts';
 import type { Marks } from './marks.ts';
 import type { ConditionView, Observed, PlaceholderView } from './observed.ts';
@@ -97,8 +98,15 @@ async function lookAll(
     const sighting = await lookWith(work.snapshot);
     if (isCurrent(work, sighting.seen)) return sighting;
   }
+  const { kube } = state.deps;
   const { namespace = '' } = pod.metadata;
-  return lookWith(pinned(pod, await findSnapshot(state.deps.kube, namespace, source, signal)));
+  const sighting = await lookWith(pinned(pod, await findSnapshot(kube, namespace, source, signal)));
+  const { found, seen } = sighting;
+  const placeholder = together(seen.map(({ view }) => view));
+  // Only who could begin now has to ask.
+  if (found.view.state !== 'ready' || placeholder.state !== 'ready') return sighting;
+  const obstacle = await claimOf(kube, pod, placeholder.restarts, signal);
+  return obstacle === undefined ? sighting : { ...sighting, found: { view: obstacle } };
 }
 
 const nothing: Observed = Object.freeze<Observed>({

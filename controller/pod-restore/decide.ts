@@ -5,6 +5,7 @@ import { ending } from './decide-ending.ts';
 import { placed } from './decide-placed.ts';
 import { fail, give, nothing, pin, recheckMilliseconds, wait } from './deciding.ts';
 import type { ObservedPodRestore, PodRestoreAction, PodRestoreStep } from './observed.ts';
+import { isStray } from './stray.ts';
 
 type Rule = (observed: ObservedPodRestore) => Decision<PodRestoreAction>;
 
@@ -111,6 +112,17 @@ function deleting({ pod, restore }: ObservedPodRestore): Decision<PodRestoreActi
   return { actions: [{ do: 'removeFinalizer' }] };
 }
 
+/** An end. What is left to do is to clear away a pod that is not the one on record. */
+function settled({ pod, restore }: ObservedPodRestore): Decision<PodRestoreAction> {
+  if (pod.state !== 'ours' || !isStray(restore, pod.object.pod)) return nothing;
+  const { cold, leaving, restored, pod: stray } = pod.object;
+  if (cold || leaving || restored) return nothing;
+  return {
+    actions: [{ do: 'deletePod', pod: stray }],
+    againAfterMilliseconds: recheckMilliseconds,
+  };
+}
+
 /** What is on record as the verdict of one that is Ending. */
 const verdictOf = ({ restore }: ObservedPodRestore) =>
   findCondition(restore.status.conditions, 'Restored');
@@ -120,7 +132,7 @@ export const rules = {
   New: freshInTime,
   Placed: placed,
   Ending: (observed) => ending(observed, verdictOf(observed)),
-  Settled: () => nothing,
+  Settled: settled,
   Deleting: deleting,
 } satisfies Record<PodRestoreStep, Rule>;
 

@@ -66,8 +66,7 @@ export async function observePodRestore(
     return undefined;
   }
   const now = sources.serverMilliseconds();
-  const pod: Sighting<RestoredPod> =
-    step === 'Settled' ? { state: 'unread' } : await sightPod(sources, restore, step, signal);
+  const pod = await sightPod(sources, restore, step, signal);
   const isOver = step === 'Placed' && pod.state === 'ours' && pod.object.over;
   const snapshot: SnapshotSight =
     step === 'New' || step === 'Placed'

@@ -7,6 +7,7 @@ import type { Sighting } from '../source-job/sighting.ts';
 import type { PodRestoreSources } from './observe.ts';
 import type { PodRestoreStep, RestoredPod } from './observed.ts';
 import { isOurs, podNameOf, viewPod } from './pod-view.ts';
+import { isStray } from './stray.ts';
 
 /** A pod that goes on is followed in the cache; whatever would end it, or make another, is asked for uncached. */
 export async function sightPod(
@@ -17,8 +18,13 @@ export async function sightPod(
 ): Promise<Sighting<RestoredPod>> {
   const { namespace = '' } = restore.metadata;
   const name = podNameOf(restore);
-  const mayBeReplaced = step === 'Ending' || step === 'Deleting';
-  const cached = step === 'Placed' ? restorePods.get(cacheKey(namespace, name)) : undefined;
+  const inCache = restorePods.get(cacheKey(namespace, name));
+  // All there is to look for is what the cache shows of a pod that should not be.
+  if (step === 'Settled' && (inCache === undefined || !isStray(restore, inCache))) {
+    return { state: 'unread' };
+  }
+  const mayBeReplaced = step === 'Ending' || step === 'Deleting' || step === 'Settled';
+  const cached = step === 'Placed' ? inCache : undefined;
   if (cached !== undefined && cached.metadata.uid === restore.status.podUID) {
     return { state: 'ours', object: viewPod(cached, restore.spec.maxAttempts) };
   }

@@ -27,8 +27,15 @@ describe('the rules for a PodRestore', () => {
     });
   });
 
-  it('never touch one that has ended', () => {
-    always((one) => one.step !== 'Settled' || decide(one).actions.length === 0);
+  it('never write to one that has ended, nor touch the pod that it ended with', () => {
+    always((one) => {
+      if (one.step !== 'Settled') return true;
+      const { phase, podUID } = one.restore.status;
+      const isOnRecord =
+        one.pod.state !== 'ours' ||
+        (phase !== 'Failed' && one.pod.object.pod.metadata.uid === podUID);
+      return decide(one).actions.every(({ do: what }) => what === 'deletePod' && !isOnRecord);
+    });
   });
 
   it('create a pod only where the API server says that there is none of the name', () => {
@@ -54,6 +61,8 @@ describe('the rules for a PodRestore', () => {
   it('delete a pod only once a verdict is on record, the PodRestore is deleted, or the pod has ended', () => {
     always((one) => {
       if (!does(one, 'deletePod') || one.step === 'Ending' || one.step === 'Deleting') return true;
+      // One that another leader made afterwards.
+      if (one.step === 'Settled') return true;
       return one.step === 'New' && one.pod.state === 'ours' && one.pod.object.over;
     });
   });

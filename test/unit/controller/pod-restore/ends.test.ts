@@ -72,6 +72,21 @@ describe('a PodRestore with onFailure: ColdStart', () => {
   });
 });
 
+it('a placeholder that a former leader makes after the end is removed, and the end stays', async () => {
+  const world = await restoring({ maxAttempts: 1 });
+  const made = restorePod(world);
+  await agentSays(world, { reason: 'RestoreFailed', message: 'CRIU says no', attempts: 1 });
+  await world.rest();
+  expect(restorePod(world)).toBeUndefined();
+  const { labels, annotations: marks, name, namespace } = recordAt(made ?? {}, 'metadata');
+  const metadata = { labels, annotations: marks, name, namespace };
+  await world.create(kinds.pod, { metadata, spec: recordAt(made ?? {}, 'spec') });
+  expect(restorePod(world)).toBeDefined();
+  await world.rest();
+  expect(restorePod(world)).toBeUndefined();
+  expect(inShort(world).Failed).toBe('True/RestoreFailed');
+});
+
 describe('a PodRestore that is deleted', () => {
   it('before its pod is restored takes the pod along', async () => {
     const world = await restoring();

@@ -172,7 +172,39 @@ it.each<readonly [string, string, Partial<ObservedPodRestore>]>([
   ['Ending cold: name not free yet', '', { ...cold, pod: { ...foreign, leaving: true } }],
   ['Ending cold: nothing known yet', '', { ...cold, plan: { state: 'unread' } }],
   ['Ending: pod not looked at', '', { step: 'Ending', pod: { state: 'unread' } }],
-  ['Settled', '', { step: 'Settled', pod: viewed() }],
+  [
+    'Settled: its pod',
+    '',
+    { step: 'Settled', restore: restoreWith({}, true, 'Restored', 'pod-1'), pod: viewed() },
+  ],
+  [
+    'Settled: another pod',
+    'deletePod',
+    { step: 'Settled', restore: restoreWith({}, true, 'Restored', 'pod-0'), pod: viewed() },
+  ],
+  [
+    'Settled: another pod on the way out',
+    '',
+    {
+      step: 'Settled',
+      restore: restoreWith({}, true, 'Restored', 'pod-0'),
+      pod: viewed({ leaving: true }),
+    },
+  ],
+  [
+    'Settled without a pod: one is there',
+    'deletePod',
+    { step: 'Settled', restore: restoreWith({}, true, 'Failed', 'pod-1'), pod: viewed() },
+  ],
+  [
+    'Settled without a pod: one that was started cold',
+    '',
+    {
+      step: 'Settled',
+      restore: restoreWith({}, true, 'Failed', 'pod-1'),
+      pod: viewed({ cold: true }),
+    },
+  ],
   ['Deleting: pod there', 'deletePod', { step: 'Deleting', pod: viewed() }],
   ['Deleting: restored', 'removeFinalizer', { step: 'Deleting', pod: viewed({ restored: true }) }],
   [

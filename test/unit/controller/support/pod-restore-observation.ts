@@ -33,7 +33,12 @@ export const viewed = (change: Partial<RestoredPod> = {}) => ({
 });
 
 /** One with a verdict on record. */
-export const restoreWith = (spec: object, finalizer: boolean, phase?: string): PodRestore => {
+export const restoreWith = (
+  spec: object,
+  finalizer: boolean,
+  phase?: string,
+  podUID?: string,
+): PodRestore => {
   const manifest = podRestoreManifest('again', { maxAttempts: 2, ...spec });
   const held = finalizer ? [finalizers.restore] : [];
   return made(
@@ -42,6 +47,7 @@ export const restoreWith = (spec: object, finalizer: boolean, phase?: string): P
       spec: manifest.spec,
       status: {
         ...(phase === undefined ? {} : { phase }),
+        ...(podUID === undefined ? {} : { podUID }),
         conditions: [
           { type: 'Restored', status: 'False', reason: 'RestoreFailed', message: 'CRIU says no' },
         ],
@@ -65,6 +71,8 @@ export const observed: fc.Arbitrary<ObservedPodRestore> = fc.record({
     restoreWith({}, false),
     restoreWith({ onFailure: 'ColdStart' }, true),
     restoreWith({}, true, 'Restored'),
+    restoreWith({}, true, 'Restored', 'pod-1'),
+    restoreWith({}, true, 'Failed', 'pod-1'),
     restoreWith({}, true, 'StartedCold'),
   ),
   podName: fc.constant('again'),
