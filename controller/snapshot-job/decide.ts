@@ -247,6 +247,14 @@ function completed({ job, sinceCompletedMilliseconds }: ObservedSnapshotJob) {
   return { actions: [{ do: 'deleteJob', name, uid } as const] };
 }
 
+/** The Job is kept, so that its log can be read. One that is not on record was made by a controller that had lost the lease, and runs for nothing. */
+function failed({ job, snapshotJob }: ObservedSnapshotJob): Decision<SnapshotJobAction> {
+  if (job.state !== 'ours') return nothing;
+  const { name, uid } = job.object.metadata;
+  const isStray = uid !== snapshotJob.status.sourceJobUID;
+  return isStray ? { actions: [{ do: 'deleteJob', name, uid }] } : nothing;
+}
+
 /** Nothing is waited for longer than the whole would have been given: whoever holds the name may hold it for ever. */
 function freshInTime(observed: ObservedSnapshotJob): Decision<SnapshotJobAction> {
   const decision = fresh(observed);
@@ -257,13 +265,13 @@ function freshInTime(observed: ObservedSnapshotJob): Decision<SnapshotJobAction>
   return fail({ reason: 'DeadlineExceeded', message });
 }
 
-/** One rule for each phase. Completed only clears away the Job; Failed keeps it, so that its log can be read. */
+/** One rule for each phase. Completed and Failed are ends. */
 export const rules = {
   New: freshInTime,
   Started: started,
   Capturing: capture,
   Completed: completed,
-  Failed: () => nothing,
+  Failed: failed,
 } satisfies Record<SnapshotJobPhase, Rule>;
 
 /** Pure and total: what to do about a SnapshotJob. One that is being deleted is left to the cluster's garbage collector. */

@@ -67,13 +67,10 @@ export async function observeSnapshotJob(
   };
   if (phase !== 'Capturing') sources.snapshotFailedSince.since(key, false);
   const unread = { state: 'unread' } as const;
-  if (deleting || phase === 'Failed') {
-    const nothing = { pod: undefined, leftMilliseconds: undefined };
-    return Object.freeze({ ...base, ...nothing, job: unread, snapshot: unread });
-  }
-  if (phase === 'Completed') {
+  if (deleting || phase === 'Failed' || phase === 'Completed') {
     const nothing = { pod: undefined, leftMilliseconds: undefined, snapshot: unread };
-    return Object.freeze({ ...base, ...nothing, job: leftoverJob(sources, snapshotJob) });
+    const left = deleting ? unread : leftoverJob(sources, snapshotJob);
+    return Object.freeze({ ...base, ...nothing, job: left });
   }
   const job = await sightJob(sources, snapshotJob, phase === 'New', signal);
   const pod = job.state === 'ours' ? podOfJob(sources.pods, job.object) : undefined;
@@ -93,7 +90,7 @@ function isOurs(snapshotJob: SnapshotJob, { metadata }: Job): boolean {
   return metadata.uid === pinned && isOwnedBy(metadata, snapshotJob.metadata.uid);
 }
 
-/** The Job of one that is Completed, from the cache alone: all there is to do is to delete it. */
+/** The Job of one that has ended, from the cache alone: all there may be to do is to delete it. */
 function leftoverJob(sources: SnapshotJobSources, snapshotJob: SnapshotJob): Sighting<Job> {
   const object = sources.jobs
     .byIndex('owner', snapshotJob.metadata.uid)

@@ -14,6 +14,7 @@ import {
   waitForEnd,
   waitForTick,
 } from './cluster.ts';
+import { waitForRestored } from './placeholder.ts';
 import { snapshotOf, sourcePod } from './workloads.ts';
 
 const manifest = (name: string, namespace: string, spec: object): string =>
@@ -112,6 +113,20 @@ describe('a PodRestore of the counter', () => {
     );
     expect(after.token).toBe(before.token);
     expect(await podExists('again')).toBe(true);
+  });
+
+  it('is not restored into a pod that bears its marks and is not on its record', async () => {
+    const text = await bed.kubectl(['get', 'pod', 'again', '-n', namespace, '-o', 'json']);
+    const { metadata, spec } = JSON.parse(text);
+    const { labels, annotations } = metadata;
+    const copy = { name: 'copy', namespace, labels, annotations };
+    // Nobody but the controller may set the label; what it makes must be on record all the same.
+    const controller = 'system:serviceaccount:cryopod-system:cryopod-controller';
+    const late = stringify({ apiVersion: 'v1', kind: 'Pod', metadata: copy, spec });
+    await bed.kubectl(['create', `--as=${controller}`, '-f', '-'], late);
+    await expect(waitForRestored(bed, namespace, 'copy')).rejects.toThrow(
+      'RestoreIncompatible: PodRestore again is gone, and the pod was not restored before',
+    );
   });
 
   it('says of each node why it cannot take it, and ends at its deadline without a pod', async () => {

@@ -117,6 +117,24 @@ describe('a PodRestore', () => {
     expect(await pod('hopeless')).toBeUndefined();
   });
 
+  it('removes a pod that a former leader makes after the end', async () => {
+    await create('late', { maxAttempts: 1 });
+    const uid = await placed('late');
+    const key = { kind: kinds.pod, namespace: 'default', name: 'late' };
+    const { metadata, spec } = await world.kube.get(key, never);
+    const said = { reason: 'RestoreFailed', message: 'CRIU says no', attempts: 1 };
+    await agentSays(world.kube, 'default', 'late', said);
+    await holds('late', 'Failed');
+    expect(await pod('late')).toBeUndefined();
+    const { labels: marks, annotations: notes } = metadata as RawObject;
+    await world.create(kinds.pod, {
+      metadata: { name: 'late', namespace: 'default', labels: marks, annotations: notes },
+      spec: spec as RawObject,
+    });
+    await gone('the late pod to go', () => pod('late'));
+    expect((await read('late'))?.status).toMatchObject({ phase: 'Failed', podUID: uid });
+  });
+
   it('makes the pod anew for another attempt where it has ended, and counts on', async () => {
     await create('once-more', { maxAttempts: 2 });
     const first = await placed('once-more');

@@ -163,6 +163,34 @@ export function expectSameEnd(
 }
 
 /**
+ * As expectSameEnd where two leaders overlapped. A create has no precondition: one of the former leader may arrive after the end, and what it made
+ * then goes again.
+ */
+export async function settlesAlike(
+  { cluster, writes }: FaultedFlows,
+  calm: Calm,
+  flow: Flow,
+  namespace: string,
+): Promise<void> {
+  const { everMade: fewest, ...end } = calm.get(flow)?.end ?? {};
+  const settled = (): RawObject => {
+    const { everMade: _made, ...rest } = endOf(cluster, flow, namespace);
+    return rest;
+  };
+  const said = (): string => `${namespace}\n${(writes.get(namespace) ?? []).join('\n')}`;
+  await expect.poll(settled, { message: said(), timeout: 20_000 }).toEqual(end);
+  const { everMade } = endOf(cluster, flow, namespace);
+  if (flow.onlyVerdict === true) return;
+  const counts = (list: unknown): readonly number[] =>
+    Array.isArray(list) ? list.map(Number) : [];
+  const more = counts(everMade).map((count, index) => count - (counts(fewest)[index] ?? 0));
+  expect(
+    more.every((count) => count === 0 || count === 1),
+    `${said()}\n${more}`,
+  ).toBe(true);
+}
+
+/**
  * Runs every flow once for each of its writes, side by side, with that write met by the fault, and expects the ends that they have in peace.
  */
 export async function strikeEveryWrite(

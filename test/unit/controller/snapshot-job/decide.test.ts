@@ -54,7 +54,10 @@ const snapshotJob = made(parseSnapshotJob(snapshotJobManifest('once')));
 const observed: fc.Arbitrary<ObservedSnapshotJob> = fc.record({
   phase: fc.constantFrom(...snapshotJobPhases),
   deleting: fc.boolean(),
-  snapshotJob: fc.constant(snapshotJob),
+  snapshotJob: fc.constantFrom(snapshotJob, {
+    ...snapshotJob,
+    status: { ...snapshotJob.status, sourceJobUID: 'job-1' },
+  }),
   shaped: fc.constantFrom(shapeSnapshotJob(snapshotJob, 'init'), {
     ok: false as const,
     message: 'no template',
@@ -106,8 +109,19 @@ describe('the rules for a SnapshotJob', () => {
     });
   });
 
-  it('leave one alone that is being deleted or has failed', () => {
-    always((one) => !(one.deleting || one.phase === 'Failed') || decide(one).actions.length === 0);
+  it('leave one alone that is being deleted', () => {
+    always((one) => !one.deleting || decide(one).actions.length === 0);
+  });
+
+  it('of one that has failed delete a Job that is not on record, and do nothing else', () => {
+    always((one) => {
+      if (one.deleting || one.phase !== 'Failed') return true;
+      const { actions } = decide(one);
+      const isOnRecord =
+        one.job.state === 'ours' &&
+        one.job.object.metadata.uid === one.snapshotJob.status.sourceJobUID;
+      return actions.every(({ do: what }) => what === 'deleteJob' && !isOnRecord);
+    });
   });
 
   it('report nothing new about one that is Completed', () => {
@@ -145,7 +159,7 @@ describe('the rules for a SnapshotJob', () => {
 
   it('delete the Job of a Completed one alone, and not within the grace of one that still runs', () => {
     always((one) => {
-      if (!does(one, 'deleteJob')) return true;
+      if (!does(one, 'deleteJob') || one.phase === 'Failed') return true;
       const isOver = one.job.state === 'ours' && one.job.object.status.conditions.length > 0;
       return one.phase === 'Completed' && (isOver || one.sinceCompletedMilliseconds >= 10_000);
     });

@@ -30,6 +30,20 @@ describe('a SnapshotJob fails', () => {
     expect(world.jobs.list()).toHaveLength(1);
   });
 
+  it('and a Job that a former leader makes after that is deleted again', async () => {
+    const world = await worldWith();
+    const [job] = world.jobs.list();
+    const { name = '', labels: marks = {}, ownerReferences = [] } = job?.metadata ?? {};
+    await world.remove(kinds.job, 'default', name);
+    await world.pass(30);
+    expect(failure(world)?.reason).toBe('JobDeleted');
+    const metadata = { name, namespace: 'default', labels: marks, ownerReferences };
+    await world.create(kinds.job, { metadata, spec: {} });
+    expect(world.jobs.list()).toHaveLength(1);
+    await world.rest();
+    expect(world.jobs.list()).toHaveLength(0);
+  });
+
   it.each([
     ['DeadlineExceeded', 'DeadlineExceeded'],
     ['BackoffLimitExceeded', 'JobFailed'],
