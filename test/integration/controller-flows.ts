@@ -187,6 +187,7 @@ export function endOf(
     ]),
     restorePods: restorePods.map(({ metadata }) => metadata.name),
     jobs: jobs.length,
-    everMade: ['Job', 'PodSnapshot', 'PodSnapshotContent', 'Pod'].map(ever),
+    everMade: ['Job', 'PodSnapshot', 'PodSnapshotContent'].map(ever),
+    restorePodsEverMade: ever('Pod'),
   };
 }

@@ -7,6 +7,8 @@ import { shapePlaceholder } from '../../../../core/restore/shape-placeholder.ts'
 const facts = { snapshotName: 'saved', initImage: 'example.test/init:1' };
 const restore = { 'nvidia.com/restore-from': 'saved' };
 
+/** A key as the API server takes it. */
+const key = fc.stringMatching(/^[A-Za-z0-9]([-._A-Za-z0-9]{0,8}[A-Za-z0-9])?$/);
 const name = fc.constantFrom('main', 'second', 'third');
 const exec = fc.record({ exec: fc.record({ command: fc.array(fc.string(), { maxLength: 2 }) }) });
 const mount = fc.record(
@@ -41,8 +43,8 @@ const anyPod = fc.record({
   metadata: fc.record(
     {
       name: fc.string(),
-      labels: fc.dictionary(fc.string(), fc.string()),
-      annotations: fc.dictionary(fc.string(), fc.string()),
+      labels: fc.dictionary(key, fc.string()),
+      annotations: fc.dictionary(key, fc.string()),
     },
     { requiredKeys: [] },
   ),
@@ -76,7 +78,7 @@ const anyPod = fc.record({
       ),
       shareProcessNamespace: fc.boolean(),
       restartPolicy: fc.constantFrom('Always', 'Never'),
-      nodeSelector: fc.dictionary(fc.string(), fc.string()),
+      nodeSelector: fc.dictionary(key, fc.string()),
     },
     { requiredKeys: ['containers'] },
   ),
