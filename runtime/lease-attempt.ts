@@ -5,6 +5,7 @@ import { callWithin } from './call-within.ts';
 import type { Kube, ObjectKey, RawObject } from './kube-port.ts';
 import { firstTransitions, type LeaseSighting, nextLeaseMove } from './lease-move.ts';
 import { type LeaseRecord, leaseRecord, microTime, takenSpec } from './lease-record.ts';
+import { readRaw } from './read-raw.ts';
 
 /** Who owns a lease object: it is garbage-collected with its owner. */
 export type LeaseOwner = {
@@ -101,14 +102,10 @@ export async function readLease(
   signal: AbortSignal,
 ): Promise<LeaseRecord | undefined> {
   const limit = callLimitMilliseconds(request.timing);
-  try {
-    const get = (within: AbortSignal): Promise<RawObject> =>
-      deps.kube.get(leaseKey(request), within);
-    return leaseRecord(await callWithin(deps.clock, limit, signal, get));
-  } catch (error) {
-    if (isFailure(error, 'gone')) return undefined;
-    throw error;
-  }
+  const get = (within: AbortSignal): Promise<RawObject | undefined> =>
+    readRaw(deps.kube, leaseKey(request), within);
+  const raw = await callWithin(deps.clock, limit, signal, get);
+  return raw === undefined ? undefined : leaseRecord(raw);
 }
 
 /**

@@ -1,8 +1,6 @@
-import { findCondition } from '../../core/api/conditions.ts';
 import { kinds } from '../../core/api/kinds.ts';
 import { annotations, labels } from '../../core/api/names.ts';
-import { type PodRestore, parsePodRestore } from '../../core/api/pod-restore.ts';
-import { isFailureReason } from '../../core/api/reasons.ts';
+import { parsePodRestore, verdictOf } from '../../core/api/pod-restore.ts';
 import type { Pod } from '../../core/api/workload.ts';
 import { Failure } from '../../core/failure.ts';
 import type { SnapshotView } from '../../core/restore/snapshot-view.ts';
@@ -41,7 +39,7 @@ export async function claimOf(
   const restore = parsed.value;
   if (restore.metadata.uid !== owner) return withoutIt(`${shown} is another one`, restarts);
   const verdict = verdictOf(restore);
-  if (verdict !== undefined) return unusable(`${shown} has ended (${verdict})`);
+  if (verdict !== undefined) return unusable(`${shown} has ended (${verdict.reason})`);
   const { podUID } = restore.status;
   if (podUID === undefined) {
     return { state: 'pending', message: `${shown} has not recorded the pod yet` };
@@ -54,10 +52,3 @@ export async function claimOf(
 /** A restored pod outlives its PodRestore, and what is started again in it was on record when it was restored first. */
 const withoutIt = (why: string, restarts: number): Obstacle | undefined =>
   restarts > 0 ? undefined : unusable(`${why}, and the pod was not restored before`);
-
-/** Why the restore ended without its pod; undefined where it did not. */
-function verdictOf({ status }: PodRestore): string | undefined {
-  const restored = findCondition(status.conditions, 'Restored');
-  if (status.phase === 'Restored' || restored === undefined) return undefined;
-  return isFailureReason(restored.reason) ? restored.reason : undefined;
-}

@@ -55,13 +55,13 @@ export async function observe(
     return { observed, pod: undefined, content: undefined, targets: [] };
   }
   const over = isOver(pod);
-  const { found, names, seen } = await lookAll(state, pod, source, work, signal);
+  const { found, names, placeholder, seen } = await lookAll(state, pod, source, work, signal);
   // What a worker has said counts for the containers it worked on, and for no later ones.
   const current = work !== undefined && isCurrent(work, seen);
   const observed: Observed = Object.freeze({
     pod: { over, problems: placeholderProblems(pod, names) },
     snapshot: found.view,
-    placeholder: together(seen.map(({ view }) => view)),
+    placeholder,
     work: current ? work.view() : { state: 'none' as const },
     condition: conditionOf(pod),
     maximumAttempts: maximumAttemptsOf(pod),
@@ -75,6 +75,8 @@ type Sighting = {
   readonly found: FoundSnapshot;
   readonly names: readonly string[];
   readonly seen: readonly Look[];
+  /** All of them as one. */
+  readonly placeholder: PlaceholderView;
 };
 
 const isCurrent = (work: RestoreWork, seen: readonly Look[]): boolean =>
@@ -91,7 +93,7 @@ async function lookAll(
   const lookWith = async (found: FoundSnapshot): Promise<Sighting> => {
     const names = containersToRestore(pod, found.view);
     const seen = isOver(pod) ? [] : await Promise.all(names.map((name) => look(state, pod, name)));
-    return { found, names, seen };
+    return { found, names, seen, placeholder: together(seen.map(({ view }) => view)) };
   };
   if (isOver(pod)) return lookWith({ view: { state: 'pending', message: '' } });
   if (work !== undefined && ['running', 'restored'].includes(work.view().state)) {
@@ -101,8 +103,7 @@ async function lookAll(
   const { kube } = state.deps;
   const { namespace = '' } = pod.metadata;
   const sighting = await lookWith(pinned(pod, await findSnapshot(kube, namespace, source, signal)));
-  const { found, seen } = sighting;
-  const placeholder = together(seen.map(({ view }) => view));
+  const { found, placeholder } = sighting;
   // Only who could begin now has to ask.
   if (found.view.state !== 'ready' || placeholder.state !== 'ready') return sighting;
   const obstacle = await claimOf(kube, pod, placeholder.restarts, signal);

@@ -1,4 +1,3 @@
-import { isFailureReason } from '../../core/api/reasons.ts';
 import type { Pod } from '../../core/api/workload.ts';
 import type { Decision } from '../../core/decision.ts';
 import { fail, nothing, recheckMilliseconds, succeed } from './deciding.ts';
@@ -62,13 +61,9 @@ function without(observed: ObservedPodRestore, why: Verdict): Decided {
 }
 
 /** The verdict is on record: the placeholder goes, and with ColdStart a fresh pod takes its place. */
-export function ending(
-  observed: ObservedPodRestore,
-  said: { readonly reason: string; readonly message: string } | undefined,
-): Decided {
+export function ending(observed: ObservedPodRestore, why: Verdict | undefined): Decided {
   const { pod } = observed;
-  if (said === undefined || !isFailureReason(said.reason) || pod.state === 'unread') return nothing;
-  const why = { reason: said.reason, message: said.message };
+  if (why === undefined || pod.state === 'unread') return nothing;
   if (pod.state !== 'ours') return without(observed, why);
   const { cold: isCold, leaving, restored } = pod.object;
   if (restored) return succeed(pod.object);

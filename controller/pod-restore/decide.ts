@@ -1,5 +1,5 @@
-import { findCondition } from '../../core/api/conditions.ts';
 import { finalizers } from '../../core/api/names.ts';
+import { verdictOf } from '../../core/api/pod-restore.ts';
 import type { Decision } from '../../core/decision.ts';
 import { ending } from './decide-ending.ts';
 import { placed } from './decide-placed.ts';
@@ -123,15 +123,11 @@ function settled({ pod, restore }: ObservedPodRestore): Decision<PodRestoreActio
   };
 }
 
-/** What is on record as the verdict of one that is Ending. */
-const verdictOf = ({ restore }: ObservedPodRestore) =>
-  findCondition(restore.status.conditions, 'Restored');
-
 /** One rule for each step. */
 export const rules = {
   New: freshInTime,
   Placed: placed,
-  Ending: (observed) => ending(observed, verdictOf(observed)),
+  Ending: (observed) => ending(observed, verdictOf(observed.restore)),
   Settled: settled,
   Deleting: deleting,
 } satisfies Record<PodRestoreStep, Rule>;

@@ -1,11 +1,9 @@
-import { findCondition } from '../../core/api/conditions.ts';
 import { kinds } from '../../core/api/kinds.ts';
 import { contentName } from '../../core/api/names.ts';
 import type { Node } from '../../core/api/node.ts';
-import type { PodRestore } from '../../core/api/pod-restore.ts';
+import { type PodRestore, verdictOf } from '../../core/api/pod-restore.ts';
 import type { PodSnapshot } from '../../core/api/pod-snapshot.ts';
 import { parsePodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
-import { isFailureReason } from '../../core/api/reasons.ts';
 import type { Pod } from '../../core/api/workload.ts';
 import type { Kube } from '../../runtime/kube-port.ts';
 import type { ObjectReader } from '../../runtime/object-cache.ts';
@@ -44,12 +42,12 @@ export type PodRestoreSources = {
 };
 
 /** How far a PodRestore is, from its own state alone. */
-export function stepOf({ metadata, status }: PodRestore): PodRestoreStep {
+export function stepOf(restore: PodRestore): PodRestoreStep {
+  const { metadata, status } = restore;
   if (metadata.deletionTimestamp !== undefined) return 'Deleting';
   const { phase } = status;
   if (phase === 'Restored' || phase === 'StartedCold' || phase === 'Failed') return 'Settled';
-  const restored = findCondition(status.conditions, 'Restored');
-  if (restored !== undefined && isFailureReason(restored.reason)) return 'Ending';
+  if (verdictOf(restore) !== undefined) return 'Ending';
   return status.podUID === undefined ? 'New' : 'Placed';
 }
 
@@ -119,14 +117,14 @@ async function planOf(
   if (step !== 'Ending' || restore.spec.onFailure !== 'ColdStart' || pod.state !== 'missing') {
     return { state: 'unread' };
   }
-  const said = findCondition(restore.status.conditions, 'Restored');
-  if (said === undefined || !isFailureReason(said.reason)) return { state: 'unread' };
+  const why = verdictOf(restore);
+  if (why === undefined) return { state: 'unread' };
   const content = await coldContent(sources, restore, signal);
   if (content === undefined) {
     const message = 'the template of the captured pod went with its snapshot.';
     return { state: 'impossible', verdict: { reason: 'NoTemplate', message } };
   }
-  return planCold(restore, content, { reason: said.reason, message: said.message });
+  return planCold(restore, content, why);
 }
 
 /** Whatever became of the snapshot: its content has the template for as long as it is there. */

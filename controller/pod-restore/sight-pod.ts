@@ -23,14 +23,13 @@ export async function sightPod(
   if (step === 'Settled' && (inCache === undefined || !isStray(restore, inCache))) {
     return { state: 'unread' };
   }
-  const mayBeReplaced = step === 'Ending' || step === 'Deleting' || step === 'Settled';
   const cached = step === 'Placed' ? inCache : undefined;
   if (cached !== undefined && cached.metadata.uid === restore.status.podUID) {
     return { state: 'ours', object: viewPod(cached, restore.spec.maxAttempts) };
   }
   const pod = await read(kube, { kind: kinds.pod, namespace, name }, parsePod, signal);
   if (pod === undefined) return { state: 'missing' };
-  if (isOurs(restore, pod, { mayBeReplaced }))
+  if (isOurs(restore, pod, { mayBeReplaced: step !== 'Placed' }))
     return { state: 'ours', object: viewPod(pod, restore.spec.maxAttempts) };
   return { state: 'foreign', name, leaving: pod.metadata.deletionTimestamp !== undefined };
 }

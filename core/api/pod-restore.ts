@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { conditionSchema } from './conditions.ts';
+import { conditionSchema, findCondition } from './conditions.ts';
 import {
   dnsLabel,
   dnsSubdomain,
@@ -9,6 +9,7 @@ import {
   parseWith,
 } from './metadata.ts';
 import { extensionApiVersion, isOwnKey } from './names.ts';
+import { type FailureReason, isFailureReason } from './reasons.ts';
 
 /** How far a PodRestore is, as `status.phase` says it. */
 export const podRestorePhases = [
@@ -137,3 +138,12 @@ export type PodRestore = z.infer<typeof podRestoreSchema>;
 /** Raw JSON to PodRestore; the message names each offending field. */
 export const parsePodRestore = (raw: unknown): Parsed<PodRestore> =>
   parseWith(podRestoreSchema, raw);
+
+/** Why a restore ends without its pod, as its condition Restored has it from the verdict on; undefined where none was given. */
+export function verdictOf({
+  status,
+}: PodRestore): { readonly reason: FailureReason; readonly message: string } | undefined {
+  const { reason, message } = findCondition(status.conditions, 'Restored') ?? {};
+  if (reason === undefined || message === undefined || !isFailureReason(reason)) return undefined;
+  return { reason, message };
+}

@@ -158,9 +158,12 @@ export function expectSameEnd(
   namespace: string,
 ): void {
   const end = endOf(cluster, flow, namespace);
-  const said = (writes.get(namespace) ?? []).join('\n');
-  expect(end, `${namespace}\n${said}`).toEqual(calm.get(flow)?.end);
+  expect(end, story(writes, namespace)).toEqual(calm.get(flow)?.end);
 }
+
+/** For messages: what controllers wrote there. */
+const story = (writes: FaultedFlows['writes'], namespace: string): string =>
+  [namespace, ...(writes.get(namespace) ?? [])].join('\n');
 
 /**
  * As expectSameEnd where two leaders overlapped. A create has no precondition: the placeholder of the former leader may be made after the end of a
@@ -178,7 +181,7 @@ export async function settlesAlike(
     const isLate = pods > 0 && end.restorePodsEverMade === pods + 1;
     return isLate ? { ...end, restorePodsEverMade: pods } : end;
   };
-  const message = `${namespace}\n${(writes.get(namespace) ?? []).join('\n')}`;
+  const message = story(writes, namespace);
   await expect.poll(settled, { message, timeout: 20_000 }).toEqual(calm.get(flow)?.end);
 }
 
