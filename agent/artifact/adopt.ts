@@ -37,6 +37,7 @@ export async function adoptArtifact(
   if ((await findPublished(store, key, signal))?.complete === true) {
     return publishedArtifact(digest, size, manifest, config);
   }
-  await store.deleteReference(key, signal);
+  // The blobs that are left were there before, and are not this call's to take.
+  await store.deleteReference(key, async () => undefined, signal);
   throw new Failure('terminal', 'ArtifactCorrupt', `artifact ${digest} lost blobs to a sweep`);
 }

@@ -72,8 +72,11 @@ async function takeBack(
   stored: ReadonlySet<Digest>,
 ): Promise<void> {
   const { signal } = new AbortController();
-  if (written !== undefined) await store.deleteReference(written, signal);
-  await discardUnnamed(store, stored, signal);
+  const discard = async (): Promise<void> => {
+    await discardUnnamed(store, stored, signal);
+  };
+  if (written === undefined) await discard();
+  else await store.deleteReference(written, discard, signal);
 }
 
 type Work = {

@@ -1,6 +1,12 @@
 import { Failure, isFailure } from '../../core/failure.ts';
 import { corruptBlob } from '../store/digest.ts';
-import type { Digest, Reference, ReferenceKey, SnapshotStore } from '../store/store.ts';
+import type {
+  Digest,
+  ManifestBlob,
+  Reference,
+  ReferenceKey,
+  SnapshotStore,
+} from '../store/store.ts';
 import { inParallel } from './bounded.ts';
 import { type ArtifactConfig, corruptArtifact, parseConfig } from './config.ts';
 import { blobsOf, checkLayers, type Manifest, parseManifest } from './manifest.ts';
@@ -66,7 +72,7 @@ export async function readConfig(
 /** The manifest a reference names, verified and parsed. */
 export async function readManifest(
   store: BlobSource,
-  reference: Reference,
+  reference: ManifestBlob,
   signal: AbortSignal,
 ): Promise<Manifest> {
   if (reference.mediaType !== mediaTypes.manifest) {

@@ -3,11 +3,15 @@ import type { Readable } from 'node:stream';
 /** `sha256:<64 hex>`. */
 export type Digest = `sha256:${string}`;
 
-/** The commit point of a snapshot: written once, after everything it names is durable. */
-export type Reference = {
+/** The blob that names all others of a snapshot. */
+export type ManifestBlob = {
   readonly digest: Digest;
   readonly size: number;
   readonly mediaType: string;
+};
+
+/** The commit point of a snapshot: written once, after everything it names is durable. */
+export type Reference = ManifestBlob & {
   /** leaseTransitions of the writer's lease. */
   readonly fence: number;
 };
@@ -61,7 +65,15 @@ export interface SnapshotStore {
   /** Only if absent: false when another reference stands there. Also writes the snapshot's own oci-layout and index.json beside it. */
   putReference(key: ReferenceKey, reference: Reference, signal: AbortSignal): Promise<boolean>;
   getReference(key: ReferenceKey, signal: AbortSignal): Promise<Reference | undefined>;
-  deleteReference(key: ReferenceKey, signal: AbortSignal): Promise<void>;
+  /**
+   * Deletes a reference, durably, and then calls `discard` with what it named, for its blobs to go too. What it named is forgotten only once that
+   * resolved: after a crash or a failure the same call begins there again. One that is not there is fine.
+   */
+  deleteReference(
+    key: ReferenceKey,
+    discard: (manifest: ManifestBlob) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Every key that a reference stands under, also one that cannot be read. */
   listKeys(signal: AbortSignal): AsyncIterable<ReferenceKey>;
   /** Every reference; fails at the first that cannot be read. */

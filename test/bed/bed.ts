@@ -38,9 +38,9 @@ export type Bed = {
   readonly kubectl: (args: readonly string[], input?: string) => Promise<string>;
   /** Applies manifests given as text. */
   readonly apply: (yaml: string) => Promise<void>;
-  /** Calls `probe` every 100 ms until it returns something; on the deadline throws with the bed's state. */
+  /** Calls `probe` every 100 ms until it returns something; on the deadline throws with the bed's state. `what`: asked for then. */
   readonly waitFor: <T>(
-    what: string,
+    what: string | (() => string),
     probe: () => Promise<T | undefined>,
     deadlineMs: number,
   ) => Promise<T>;
@@ -131,7 +131,7 @@ function bedOf(state: BedState, log: Log): Bed {
     },
     waitFor: async (what, probe, deadlineMs) => {
       try {
-        return await until(() => what, probe, deadlineMs, 100);
+        return await until(typeof what === 'string' ? () => what : what, probe, deadlineMs, 100);
       } catch (error) {
         const text = error instanceof Error ? error.message : String(error);
         throw new Error(`${text}\n${await diagnosis(name, kubectl)}`, { cause: error });

@@ -4,10 +4,12 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { digestOf } from '../../agent/store/digest.ts';
 import { pageAlignedBuffer } from '../../agent/store/page-aligned.ts';
-import type { Digest, Reference, SnapshotStore } from '../../agent/store/store.ts';
+import type { Digest, ManifestBlob, Reference, SnapshotStore } from '../../agent/store/store.ts';
+import { Failure } from '../../core/failure.ts';
 
 const signal = new AbortController().signal;
 const waiting = { timeout: 5000, interval: 2 };
+const leave = async (): Promise<void> => undefined;
 const none = async (): Promise<ReadonlySet<Digest>> => new Set();
 
 async function collect<T>(entries: AsyncIterable<T>): Promise<readonly T[]> {
@@ -167,10 +169,40 @@ export function storeContract(
       expect(await collect(store.listReferences(signal))).toHaveLength(2);
       const keys = await collect(store.listKeys(signal));
       expect(keys.map((each) => each.namespace).toSorted()).toEqual(['default', 'other']);
-      await store.deleteReference(key, signal);
-      await store.deleteReference(key, signal);
+      await store.deleteReference(key, leave, signal);
+      await store.deleteReference(key, leave, signal);
       expect(await collect(store.listReferences(signal))).toEqual([{ key: second, reference }]);
       expect(await store.putReference(key, reference, signal)).toBe(true);
+    });
+
+    it('says what a deleted reference named until its blobs are dealt with, and then no more', async () => {
+      await store.putReference(key, reference, signal);
+      const said: unknown[] = [];
+      const discard = async (manifest: ManifestBlob): Promise<void> => {
+        expect(await store.getReference(key, signal)).toBeUndefined();
+        const { digest, size, mediaType } = manifest;
+        said.push({ digest, size, mediaType });
+        if (said.length < 3) throw new Failure('retry', 'StorageError', `attempt ${said.length}`);
+      };
+      for (const attempt of [1, 2]) {
+        await expect(store.deleteReference(key, discard, signal)).rejects.toThrow(
+          `attempt ${attempt}`,
+        );
+        expect(await collect(store.listKeys(signal))).toEqual([]);
+      }
+      await store.deleteReference(key, discard, signal);
+      await store.deleteReference(key, discard, signal);
+      const { fence: _, ...manifest } = reference;
+      expect(said).toEqual([manifest, manifest, manifest]);
+    });
+
+    it('lists references while others are deleted', async () => {
+      for (let round = 0; round < 40; round += 1) {
+        await store.putReference(key, reference, signal);
+        const lists = Array.from({ length: 10 }, () => collect(store.listReferences(signal)));
+        await store.deleteReference(key, leave, signal);
+        for (const list of await Promise.all(lists)) expect(list.length).toBeLessThanOrEqual(1);
+      }
     });
 
     it('refuses names that are no plain path component', async () => {
@@ -181,7 +213,7 @@ export function storeContract(
         ]) {
           await expect(store.getReference(hostile, signal)).rejects.toThrow();
           await expect(store.putReference(hostile, reference, signal)).rejects.toThrow();
-          await expect(store.deleteReference(hostile, signal)).rejects.toThrow();
+          await expect(store.deleteReference(hostile, leave, signal)).rejects.toThrow();
         }
       }
     });

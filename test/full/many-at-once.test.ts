@@ -153,18 +153,14 @@ describe(`a namespace deleted while ${captures} captures are in flight`, () => {
       ];
     };
     let rest: readonly string[] = [];
-    await bed
-      .waitFor(
-        'everything to be gone',
-        async () => {
-          rest = await left();
-          return rest.length === 0 ? true : undefined;
-        },
-        30_000,
-      )
-      .catch((error: unknown) => {
-        throw new Error(`left after 30 s:\n${rest.join('\n')}`, { cause: error });
-      });
+    await bed.waitFor(
+      () => `all of these to be gone:\n${rest.join('\n')}`,
+      async () => {
+        rest = await left();
+        return rest.length === 0 ? true : undefined;
+      },
+      30_000,
+    );
     console.log(`all gone after ${Math.round(performance.now() - started)} ms`);
   });
 });

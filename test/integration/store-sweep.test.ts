@@ -67,7 +67,11 @@ describe('sweeps by other processes, some of them killed', () => {
         const before = round === 0 ? 'first' : `snapshot-${round - 1}`;
         if (round % 3 > 0)
           await deleteArtifact(store, { namespace: 'default', contentUID: before }, signal);
-        await store.deleteReference({ namespace: 'default', contentUID: 'first' }, signal);
+        await store.deleteReference(
+          { namespace: 'default', contentUID: 'first' },
+          async () => undefined,
+          signal,
+        );
       }
     } finally {
       over = true;

@@ -2,7 +2,13 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { corruptBlob, missingBlob, verifyBytes } from '../../agent/store/digest.ts';
 import { checkReferenceKey } from '../../agent/store/reference-key.ts';
-import type { Digest, Reference, ReferenceKey, SnapshotStore } from '../../agent/store/store.ts';
+import type {
+  Digest,
+  ManifestBlob,
+  Reference,
+  ReferenceKey,
+  SnapshotStore,
+} from '../../agent/store/store.ts';
 
 type StoredBlob = { bytes: Uint8Array; modifiedAtMilliseconds: number };
 
@@ -18,6 +24,7 @@ const slot = (key: ReferenceKey): string => `${key.namespace}/${key.contentUID}`
 export function memoryStore(now: () => number = Date.now): MemoryStore {
   const blobs: MemoryStore['blobs'] = new Map();
   const references: MemoryStore['references'] = new Map();
+  const withdrawn = new Map<string, ManifestBlob>();
   return {
     blobs,
     references,
@@ -68,10 +75,15 @@ export function memoryStore(now: () => number = Date.now): MemoryStore {
       checkReferenceKey(key);
       return references.get(slot(key))?.reference;
     },
-    deleteReference: async (key, signal) => {
+    deleteReference: async (key, discard, signal) => {
       signal.throwIfAborted();
       checkReferenceKey(key);
+      const manifest = references.get(slot(key))?.reference ?? withdrawn.get(slot(key));
       references.delete(slot(key));
+      if (manifest === undefined) return;
+      withdrawn.set(slot(key), manifest);
+      await discard(manifest);
+      withdrawn.delete(slot(key));
     },
     listKeys: async function* (signal) {
       signal.throwIfAborted();

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open } from 'node:fs/promises';
 import { errorCode } from '../error-code.ts';
 
@@ -80,10 +80,15 @@ export async function fileSize(
   parent: ConfinedDirectory,
   name: string,
 ): Promise<number | undefined> {
+  const found = await lstatIfThere(parent.entry(name));
+  if (found !== undefined && !found.isFile()) throw new Error(`${name} is not a regular file`);
+  return found?.size;
+}
+
+/** What an entry is, a symlink not followed; undefined where there is none. */
+export async function lstatIfThere(path: string): Promise<Stats | undefined> {
   try {
-    const found = await lstat(parent.entry(name));
-    if (!found.isFile()) throw new Error(`${name} is not a regular file`);
-    return found.size;
+    return await lstat(path);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;

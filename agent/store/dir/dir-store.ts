@@ -44,9 +44,9 @@ export function dirStore(root: string): SnapshotStore {
       onStorage(root, `read the reference of ${key.contentUID}`, signal, () =>
         getReference(root, key),
       ),
-    deleteReference: (key, signal) =>
+    deleteReference: (key, discard, signal) =>
       onStorage(root, `delete the reference of ${key.contentUID}`, signal, () =>
-        deleteReference(root, key),
+        deleteReference(root, key, discard),
       ),
     listKeys: (signal) => listing(root, 'list snapshots', signal, listKeys(root)),
     listReferences: (signal) => listing(root, 'list references', signal, listReferences(root)),

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { link, lstat, readdir, rename } from 'node:fs/promises';
+import { link, readdir, rename } from 'node:fs/promises';
 import { digestHex, isDigest } from '../digest.ts';
 import { errorCode } from '../error-code.ts';
 import type { Digest, Leftover } from '../store.ts';
-import type { ConfinedDirectory } from './confined-directory.ts';
+import { type ConfinedDirectory, lstatIfThere } from './confined-directory.ts';
 import { removeIfThere } from './durable-file.ts';
 import { blobPath, makeBelow, openBelow, trashPath } from './layout.ts';
 
@@ -102,15 +102,4 @@ async function destroy(trash: ConfinedDirectory, { name }: Aside): Promise<numbe
   const found = await lstatIfThere(trash.entry(name));
   await removeIfThere(trash.entry(name));
   return found?.size ?? 0;
-}
-
-async function lstatIfThere(
-  path: string,
-): Promise<{ readonly size: number; readonly mtimeMs: number } | undefined> {
-  try {
-    return await lstat(path);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }

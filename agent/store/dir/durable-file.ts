@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, open, readdir, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, rename, unlink } from 'node:fs/promises';
 import { errorCode } from '../error-code.ts';
 import type { Leftover } from '../store.ts';
-import type { ConfinedDirectory } from './confined-directory.ts';
+import { type ConfinedDirectory, lstatIfThere } from './confined-directory.ts';
 
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
 
@@ -88,12 +88,9 @@ export async function* listStale(
 ): AsyncGenerator<Leftover> {
   for (const name of await readdir(temporary.path)) {
     if (!temporaryName.test(name)) continue;
-    try {
-      const { size, mtimeMs } = await lstat(temporary.entry(name));
-      if (mtimeMs < before) yield { name, sizeBytes: size, modifiedAtMilliseconds: mtimeMs };
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT') throw error;
-    }
+    const found = await lstatIfThere(temporary.entry(name));
+    if (found === undefined || found.mtimeMs >= before) continue;
+    yield { name, sizeBytes: found.size, modifiedAtMilliseconds: found.mtimeMs };
   }
 }
 

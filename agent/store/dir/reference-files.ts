@@ -1,23 +1,31 @@
-import { lstat, readdir, rmdir, unlink } from 'node:fs/promises';
+import { readdir, rmdir, unlink } from 'node:fs/promises';
 import * as z from 'zod';
-import { Failure } from '../../../core/failure.ts';
+import { Failure, isFailure } from '../../../core/failure.ts';
 import { isDigest } from '../digest.ts';
 import { errorCode } from '../error-code.ts';
 import { checkReferenceKey, isReferenceKey } from '../reference-key.ts';
-import type { Leftover, Reference, ReferenceKey } from '../store.ts';
-import { type ConfinedDirectory, fileSize, openDirectory, openFile } from './confined-directory.ts';
+import type { Leftover, ManifestBlob, Reference, ReferenceKey } from '../store.ts';
+import {
+  type ConfinedDirectory,
+  fileSize,
+  lstatIfThere,
+  openDirectory,
+  openFile,
+} from './confined-directory.ts';
 import { removeIfThere, syncAlone, writeDurably } from './durable-file.ts';
 import { makeBelow, openBelow, referencesPath, temporaryPath } from './layout.ts';
 
 const longestReferenceBytes = 64 * 1024;
 const suffix = '.json';
+const indexName = 'index.json';
 
-const referenceSchema = z.object({
+const manifestSchema = z.object({
   digest: z.string().refine(isDigest, 'must be sha256:<64 hex digits>'),
   size: z.number().int().min(1),
   mediaType: z.string().min(1).max(255),
-  fence: z.number().int().min(0),
 });
+const referenceSchema = manifestSchema.extend({ fence: z.number().int().min(0) });
+const indexSchema = z.object({ manifests: z.tuple([manifestSchema]) });
 
 /** Writes oci-layout and index.json, then the reference, each durable before the next begins; false where a reference stands already. */
 export async function putReference(
@@ -59,7 +67,7 @@ async function writeLayout(
     mediaType: 'application/vnd.oci.image.index.v1+json',
     manifests: [{ mediaType, digest, size, annotations }],
   };
-  const files = { 'oci-layout': { imageLayoutVersion: '1.0.0' }, 'index.json': index };
+  const files = { 'oci-layout': { imageLayoutVersion: '1.0.0' }, [indexName]: index };
   for (const [name, content] of Object.entries(files)) {
     await writeDurably(
       { temporary, target, name },
@@ -86,32 +94,91 @@ async function readReference(
   key: ReferenceKey,
 ): Promise<Reference | undefined> {
   const name = key.contentUID + suffix;
+  return await readDocument(namespace, name, `${key.namespace}/${name}`, referenceSchema);
+}
+
+async function readDocument<T>(
+  directory: ConfinedDirectory,
+  name: string,
+  shown: string,
+  schema: z.ZodType<T>,
+): Promise<T | undefined> {
   const damaged = (why: string): Failure =>
-    new Failure('terminal', 'ArtifactCorrupt', `reference ${key.namespace}/${name}: ${why}`);
-  const size = await fileSize(namespace, name);
+    new Failure('terminal', 'ArtifactCorrupt', `reference ${shown}: ${why}`);
+  const size = await fileSize(directory, name);
   if (size === undefined) return undefined;
   if (size > longestReferenceBytes) throw damaged(`${size} bytes are too many`);
-  const file = await openFile(namespace, name);
-  const text = await file.readFile('utf8').finally(() => file.close());
   let raw: unknown;
+  const text = await readIfThere(directory, name);
+  if (text === undefined) return undefined;
   try {
     raw = JSON.parse(text);
   } catch {
     throw damaged('it is not JSON');
   }
-  const parsed = referenceSchema.safeParse(raw);
+  const parsed = schema.safeParse(raw);
   if (!parsed.success) throw damaged(z.prettifyError(parsed.error));
   return parsed.data;
 }
 
-/** Removes the reference first, durably, then the snapshot's own layout. One that is not there is fine. */
-export async function deleteReference(root: string, key: ReferenceKey): Promise<void> {
+/** Undefined also for one that a deletion took since its size was asked for: a listing of references meets that often. */
+async function readIfThere(
+  directory: ConfinedDirectory,
+  name: string,
+): Promise<string | undefined> {
+  try {
+    const file = await openFile(directory, name);
+    return await file.readFile('utf8').finally(() => file.close());
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Removes the reference first, durably, and the snapshot's own layout last: it says what the reference named to whoever calls again after a crash
+ * or a failure of `discard` in between. One that is not there is fine.
+ */
+export async function deleteReference(
+  root: string,
+  key: ReferenceKey,
+  discard: (manifest: ManifestBlob) => Promise<void>,
+): Promise<void> {
   checkReferenceKey(key);
   await using namespace = await openBelow(root, [...referencesPath, key.namespace]);
   if (namespace === undefined) return;
+  const manifest =
+    (await ifReadable(readReference(namespace, key))) ??
+    (await ifReadable(readLayout(namespace, key)));
   await removeIfThere(namespace.entry(key.contentUID + suffix));
   await namespace.handle.sync();
+  if (manifest !== undefined) await discard(manifest);
   await removeLayout(namespace, key);
+}
+
+/** One too damaged to be read is deleted all the same; a sweep takes its blobs. */
+async function ifReadable<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (isFailure(error, 'terminal')) return undefined;
+    throw error;
+  }
+}
+
+async function readLayout(
+  namespace: ConfinedDirectory,
+  key: ReferenceKey,
+): Promise<ManifestBlob | undefined> {
+  try {
+    await using layout = await openDirectory(namespace, key.contentUID);
+    const shown = `${key.namespace}/${key.contentUID}/${indexName}`;
+    const index = await readDocument(layout, indexName, shown, indexSchema);
+    return index?.manifests[0];
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 async function removeLayout(namespace: ConfinedDirectory, key: ReferenceKey): Promise<void> {
@@ -161,8 +228,8 @@ export async function* listOrphanLayouts(
   before: number,
 ): AsyncGenerator<Leftover & { readonly key: ReferenceKey }> {
   for await (const { namespace, key } of places(root, '')) {
-    const found = await lstat(namespace.entry(key.contentUID));
-    if (!found.isDirectory() || found.mtimeMs >= before) continue;
+    const found = await lstatIfThere(namespace.entry(key.contentUID));
+    if (found?.isDirectory() !== true || found.mtimeMs >= before) continue;
     if ((await fileSize(namespace, key.contentUID + suffix)) !== undefined) continue;
     yield {
       key,

@@ -148,7 +148,7 @@ describe('cryopod artifact', () => {
   it('sweeps only when told to delete', async () => {
     const swept = join(base, 'swept');
     const { root: directory, store: full } = await publishInto(swept, key, somePages());
-    await full.deleteReference(key, signal);
+    await full.deleteReference(key, async () => undefined, signal);
     const blobs = await readdir(join(directory, 'blobs/sha256'));
     const old = ['--grace', '0s'];
     // The clock of this test stands long before the files were written.
@@ -209,6 +209,6 @@ describe('cryopod artifact', () => {
       signal,
     );
     expect((await on(root, 'show', 'c0ffee')).errors).toContain('default/c0ffee, twin/c0ffee');
-    await store.deleteReference({ ...key, namespace: 'twin' }, signal);
+    await store.deleteReference({ ...key, namespace: 'twin' }, async () => undefined, signal);
   });
 });

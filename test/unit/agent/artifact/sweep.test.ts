@@ -12,7 +12,7 @@ import type { DumpResult } from '../../../../agent/capture/backend.ts';
 import { digestHex } from '../../../../agent/store/digest.ts';
 import { dirStore } from '../../../../agent/store/dir/dir-store.ts';
 import type { ReferenceKey, SnapshotStore } from '../../../../agent/store/store.ts';
-import { isFailure } from '../../../../core/failure.ts';
+import { Failure, isFailure } from '../../../../core/failure.ts';
 import { makeDump, someFacts } from '../../../support/fake-dump.ts';
 import { memoryStore } from '../../../support/memory-store.ts';
 import { scheduledStore } from '../../../support/scheduled-store.ts';
@@ -140,6 +140,27 @@ describe('a sweep', () => {
       expect(freedBytes).toBe(plan.garbage.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0));
       expect(await digestsOf(store)).toEqual(needed);
       await verifyArtifact(store, keyOf('a'), signal);
+    }
+  });
+
+  it('has nothing to do for a deletion that was interrupted and asked for again', async () => {
+    for (const store of [memoryStore(), dirStore(directory)]) {
+      await publish(store, 'a');
+      let fails = true;
+      const failing: SnapshotStore = {
+        ...store,
+        discardBlobs: (...given) => {
+          if (!fails) return store.discardBlobs(...given);
+          fails = false;
+          throw new Failure('retry', 'StorageError', 'the disk stumbled');
+        },
+      };
+      const deletion = () => deleteArtifact(failing, keyOf('a'), signal);
+      await expect(deletion()).rejects.toThrow('stumbled');
+      expect(await store.getReference(keyOf('a'), signal)).toBeUndefined();
+      expect((await digestsOf(store)).length).toBeGreaterThan(0);
+      expect((await deletion()).freedBytes).toBeGreaterThan(0);
+      expect(await digestsOf(store)).toEqual([]);
     }
   });
 

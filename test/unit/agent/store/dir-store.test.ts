@@ -71,7 +71,7 @@ describe('a store in a directory', () => {
     });
     const index = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8'));
     expect(index.manifests).toMatchObject([{ digest: digestOf(bytes), size: 10 }]);
-    await store.deleteReference(key, signal);
+    await store.deleteReference(key, async () => undefined, signal);
     expect(await readdir(join(directory, 'snapshots/default'))).toEqual([]);
   });
 
