@@ -116,7 +116,9 @@ const effects: Effects = {
   reportTerminated: ({ state, record, content, signal }) =>
     reportTerminated(state.deps, record, content, signal),
   sentinel: (scene, { name, text }) => sentinel(scene, name, text),
-  unlabel: ({ state, content, signal }) => removeLabel(state.deps, content, signal),
+  unlabel: async ({ state, record, content, signal }) => {
+    record.unlabelledVersion = await removeLabel(state.deps, content, signal);
+  },
   dropStaging: async ({ state, uid }) => {
     const path = state.deps.journal.find(uid)?.stagingDirectory ?? '';
     if (path !== '') await state.deps.staging.drop(path);

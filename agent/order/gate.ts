@@ -2,6 +2,7 @@ import { labels } from '../../core/api/names.ts';
 import type { PodSnapshotContent } from '../../core/api/pod-snapshot-content.ts';
 import type { Pod } from '../../core/api/workload.ts';
 import { isFailure } from '../../core/failure.ts';
+import { identityOf } from '../../runtime/raw-object.ts';
 import type { OrderDeps } from './deps.ts';
 import { parseFacts } from './facts.ts';
 import {
@@ -50,18 +51,19 @@ export async function addLabel(
   await deps.kube.patch(podKeyOf(content), '', { type: 'merge', body: { metadata } }, signal);
 }
 
-/** Takes the label off again, from the very pod that got it. One that is gone or replaced needs nothing. */
+/** Takes the label off again, from the very pod that got it: to the version that this made. One that is gone or replaced needs nothing. */
 export async function removeLabel(
   deps: Pick<OrderDeps, 'kube'>,
   content: PodSnapshotContent,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string | undefined> {
   const uid = content.spec.source.podRef?.uid;
   const body = { metadata: { uid, labels: { [labels.captureEligible]: null } } };
   try {
-    await deps.kube.patch(podKeyOf(content), '', { type: 'merge', body }, signal);
+    const raw = await deps.kube.patch(podKeyOf(content), '', { type: 'merge', body }, signal);
+    return identityOf(raw).resourceVersion;
   } catch (error) {
-    if (isFailure(error, 'gone', 'conflict')) return;
+    if (isFailure(error, 'gone', 'conflict')) return undefined;
     throw error;
   }
 }

@@ -32,7 +32,8 @@ export async function observe(
     ? await freshContent(state, record, uid, signal)
     : currentContent(state, record, uid);
   const mine = content !== undefined && isMine(state, content);
-  const labelled = mine && isLabelled(state, content);
+  if (!mine) record.unlabelledVersion = undefined;
+  const labelled = mine && isLabelled(state, record, content);
   return Object.freeze({
     content,
     mine,
@@ -144,12 +145,17 @@ function leaseOf(state: OrderState, record: OrderRecord): LeaseView {
 }
 
 /** Two orders for one pod share its label; the last one takes it off. */
-function isLabelled(state: OrderState, content: PodSnapshotContent): boolean {
+function isLabelled(state: OrderState, record: OrderRecord, content: PodSnapshotContent): boolean {
   const { namespace, name } = podKeyOf(content);
   const pod: Pod | undefined = state.deps.cache.pod(namespace, name);
   const podUID = content.spec.source.podRef?.uid;
-  if (pod === undefined || pod.metadata.uid !== podUID) return false;
-  if (pod.metadata.labels[labels.captureEligible] === undefined) return false;
+  const { unlabelledVersion } = record;
+  const isSame = pod !== undefined && pod.metadata.uid === podUID;
+  if (unlabelledVersion !== undefined && isSame) {
+    if (isBehind(pod.metadata.resourceVersion, unlabelledVersion)) return false;
+  }
+  record.unlabelledVersion = undefined;
+  if (!isSame || pod.metadata.labels[labels.captureEligible] === undefined) return false;
   return !state.deps.cache
     .contents()
     .some(

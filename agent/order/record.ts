@@ -23,6 +23,8 @@ export type OrderRecord = {
   queuedAtMonotonic: number | undefined;
   /** The content as our last uncached read or write of it left it; counts until the cache has caught up. */
   written: PodSnapshotContent | undefined;
+  /** The version of the source pod that our taking off of the label made; counts until the cache has caught up. */
+  unlabelledVersion: string | undefined;
   /** We wrote the end of the order and owe what follows it. */
   unfinished: boolean;
 };
@@ -38,6 +40,7 @@ const freshRecord = (contentName: string): OrderRecord => ({
   reportedAtMonotonic: undefined,
   queuedAtMonotonic: undefined,
   written: undefined,
+  unlabelledVersion: undefined,
   unfinished: false,
 });
 
@@ -69,12 +72,13 @@ export class OrderBook {
     return this.#records.get(uid);
   }
 
-  /** Drops what is remembered, except a write of ours that the cache does not show yet: without it the order would begin anew. */
+  /** Drops what is remembered, except writes of ours that the caches do not show yet: without them the order would begin, or end, anew. */
   forget(uid: string): void {
     const old = this.#records.get(uid);
     this.#records.delete(uid);
-    if (old?.written === undefined) return;
-    this.#records.set(uid, { ...freshRecord(old.contentName), written: old.written });
+    if (old?.written === undefined && old?.unlabelledVersion === undefined) return;
+    const { contentName, written, unlabelledVersion } = old;
+    this.#records.set(uid, { ...freshRecord(contentName), written, unlabelledVersion });
   }
 
   /** UIDs of the orders known under a content's name: more than one when it was recreated. */

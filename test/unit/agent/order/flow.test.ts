@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { kinds } from '../../../../core/api/kinds.ts';
+import { sleep } from '../../../../core/clock.ts';
 import { Failure } from '../../../../core/failure.ts';
 import { recordAt } from '../../../../runtime/raw-object.ts';
 import { World } from './support/world.ts';
@@ -7,8 +9,9 @@ describe('an order', () => {
   let world = new World();
   afterEach(() => world.close());
 
-  const begin = async (spec = {}): Promise<void> => {
+  const begin = async (spec = {}, prepare = (_world: World): void => {}): Promise<void> => {
     world = new World();
+    prepare(world);
     await world.startAgent();
     await world.createContent(await world.createPod(), spec);
   };
@@ -38,6 +41,23 @@ describe('an order', () => {
       'get',
       'patch-status',
     ]);
+  });
+
+  it('takes the label off once, though news of the pod come late', async () => {
+    await begin({}, ({ kube, clock }) => {
+      const watch = kube.watch.bind(kube);
+      kube.watch = async function* (selection, signal) {
+        for await (const event of watch(selection, signal)) {
+          if (selection.kind === kinds.pod) await sleep(clock, 100, signal);
+          yield event;
+        }
+      };
+    });
+    await world.until('the end', () => world.end() === 'Captured');
+    await world.clock.advance(5000);
+    const patches = world.kube.writes.filter(({ verb, kind }) => `${verb} ${kind}` === 'patch Pod');
+    expect(patches).toHaveLength(2);
+    expect(recordAt(recordAt(world.pod() ?? {}, 'metadata'), 'labels')).toEqual({});
   });
 
   it('captures a running pod with five writes, none of them a stage', async () => {
