@@ -52,7 +52,10 @@ export async function observeSnapshot(
   }
   const phase = phaseOf(snapshot);
   const content = await sightContent(sources, snapshot, phase, signal);
-  const pod = await sightPod(sources, snapshot, phase, content, signal);
+  // The effect that puts the finalizer on reads the pod meanwhile.
+  const pod = isUntouched(snapshot, phase)
+    ? ({ state: 'unread' } as const)
+    : await sightPod(sources, snapshot, phase, content, signal);
   const cancelled = content.state === 'found' && content.content.spec.cancel;
   return Object.freeze({
     phase,
@@ -106,6 +109,12 @@ function nameOf(snapshot: PodSnapshot): string | undefined {
   return source.podRef === undefined ? source.contentName : contentName(snapshot.metadata.uid);
 }
 
+/** Nothing is made of a pod before the finalizer stands, and that write fits this version alone: a look at anything else would tell nothing. */
+const isUntouched = ({ metadata, spec }: PodSnapshot, phase: SnapshotPhase): boolean =>
+  phase === 'Unbound' &&
+  !metadata.finalizers.includes(finalizers.snapshot) &&
+  spec.source.podRef !== undefined;
+
 async function sightContent(
   sources: SnapshotSources,
   snapshot: PodSnapshot,
@@ -115,11 +124,7 @@ async function sightContent(
   if (phase === 'Failed') return { state: 'unread' };
   const name = nameOf(snapshot);
   if (name === undefined) return { state: 'missing', name: '' };
-  // Nothing is made before the finalizer stands, and the writes that come next fit this version alone: a look would tell nothing.
-  const isUntouched = !snapshot.metadata.finalizers.includes(finalizers.snapshot);
-  if (phase === 'Unbound' && isUntouched && snapshot.spec.source.podRef !== undefined) {
-    return { state: 'missing', name };
-  }
+  if (isUntouched(snapshot, phase)) return { state: 'missing', name };
   const cached = sources.contents.get(name);
   // A verdict, a delete and a first sight must not rest on a cache that lags behind.
   const mayUseCache =
@@ -143,8 +148,9 @@ function isPressed(
   return spec.cancel || age(sources, metadata.creationTimestamp) >= spec.deadlineSeconds * 1000;
 }
 
-async function sightPod(
-  sources: SnapshotSources,
+/** The pod to capture, uncached; it is read while there is no content of it yet. */
+export async function sightPod(
+  sources: Pick<SnapshotSources, 'kube'>,
   snapshot: PodSnapshot,
   phase: SnapshotPhase,
   content: ContentSighting,

@@ -73,6 +73,7 @@ export type ReportedEvent = {
 
 /** What a reconcile of a snapshot may do. */
 export type SnapshotAction =
+  /** Puts the finalizer on and reads the pod to capture, both at once. */
   | { readonly do: 'addFinalizer' }
   | { readonly do: 'createContent'; readonly raw: RawObject; readonly pod: Pod }
   | { readonly do: 'bind'; readonly contentName: string; readonly nodeName: string | undefined }

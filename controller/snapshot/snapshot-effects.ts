@@ -15,6 +15,7 @@ import { cacheKey } from '../../runtime/raw-object.ts';
 import { parsedOrRetry } from '../read.ts';
 import type { Effect, SnapshotTargets } from './effect.ts';
 import { changedFields, mirrorPatch } from './mirror.ts';
+import { sightPod } from './observe.ts';
 import type { ObservedSnapshot, ReportedEvent } from './observed.ts';
 
 const snapshotKey = ({ metadata }: PodSnapshot): ObjectKey => ({
@@ -76,9 +77,13 @@ const changeFinalizers = async (
 
 /** See SnapshotAction. */
 export const addFinalizer: Effect<'addFinalizer'> = async (targets, _action, observed, signal) => {
-  const { snapshot } = observed;
-  const list = [...snapshot.metadata.finalizers, finalizers.snapshot];
-  return { snapshot: await changeFinalizers(targets, snapshot, list, signal) };
+  const { snapshot: before, phase, content } = observed;
+  const list = [...before.metadata.finalizers, finalizers.snapshot];
+  const [snapshot, pod] = await Promise.all([
+    changeFinalizers(targets, before, list, signal),
+    sightPod(targets, before, phase, content, signal),
+  ]);
+  return { snapshot, pod };
 };
 
 /** See SnapshotAction. */

@@ -78,6 +78,9 @@ function podVerdict(pod: Pod, podRef: PodRef): Decision<SnapshotAction> | undefi
 }
 
 function capture(observed: ObservedSnapshot, podRef: PodRef): Decision<SnapshotAction> {
+  if (!observed.snapshot.metadata.finalizers.includes(finalizers.snapshot)) {
+    return act({ do: 'addFinalizer' });
+  }
   if (observed.pod.state !== 'found') {
     return fail('SourcePodNotFound', `There is no pod ${podRef.name} in this namespace.`);
   }
@@ -95,9 +98,7 @@ function capture(observed: ObservedSnapshot, podRef: PodRef): Decision<SnapshotA
     };
   }
   // The create answers with a finding, and the next round binds.
-  return observed.snapshot.metadata.finalizers.includes(finalizers.snapshot)
-    ? act({ do: 'createContent', raw, pod })
-    : act({ do: 'addFinalizer' });
+  return act({ do: 'createContent', raw, pod });
 }
 
 /** Looks again more and more rarely: the pod of a checkpoint is watched, that of a user's snapshot is not. */

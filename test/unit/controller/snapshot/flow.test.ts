@@ -52,14 +52,14 @@ describe('a snapshot of a running pod', () => {
     });
   });
 
-  it('asks the API server for nothing but the pod before its order is made', async () => {
+  it('asks the API server for nothing but the pod before its order is made, while its finalizer is put on', async () => {
     const world = await worldWithPod();
     const before = world.kube.calls.length;
     await world.rest();
     const calls = world.kube.calls.slice(before).map(({ verb, kind }) => `${verb} ${kind}`);
     expect(calls.slice(0, 4)).toEqual([
-      'get Pod',
       'patch PodSnapshot',
+      'get Pod',
       'create PodSnapshotContent',
       'patch-status PodSnapshot',
     ]);
