@@ -56,24 +56,6 @@ it('a token that is bound to a pod says which node it is for', async () => {
   });
 });
 
-it('what agents ask for waits in their own queue, their leases in that of elections', async () => {
-  const dispatched = async (schema: string): Promise<number> => {
-    const metrics = await world.kubectl(administrator, ['get', '--raw', '/metrics']);
-    const line = new RegExp(
-      `^apiserver_flowcontrol_dispatched_requests_total\\{flow_schema="${schema}",.*\\} ([0-9]+)$`,
-      'm',
-    );
-    return Number(line.exec(metrics)?.[1] ?? 0);
-  };
-  const [work, leases] = [await dispatched('cryopod-agents'), await dispatched('cryopod-leases')];
-  await world.kubectl(agentA, ['get', 'pod', 'web', '-n', 'team']);
-  await world.kubectl(agentA, ['get', 'pods', '-A']);
-  expect(await dispatched('cryopod-agents')).toBe(work + 1);
-  const of = ['lease', 'none', '-n', systemNamespace, '--ignore-not-found'];
-  await world.kubectl(agentA, ['get', ...of]);
-  expect(await dispatched('cryopod-leases')).toBe(leases + 1);
-});
-
 describe('the status of a content', () => {
   const of = ['podsnapshotcontent', contentName('order'), '--subresource=status'];
   const body = { status: { stage: 'Gating' } };

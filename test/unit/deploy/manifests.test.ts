@@ -66,7 +66,7 @@ describe('what the agent may do', () => {
 
   it('labels pods, ends one that a snapshot ends, writes a condition, and makes none', () => {
     expect(verbsOf('cryopod-agent', 'pods')).toEqual(['delete', 'get', 'list', 'patch', 'watch']);
-    // One condition only: cryopod-agent-pods in deploy/admission.
+    // One condition only: cryopod-pods in deploy/admission.
     expect(verbsOf('cryopod-agent', 'pods/status')).toEqual(['patch']);
     for (const resource of ['pods/exec', 'jobs', 'secrets', 'nodes']) {
       expect(verbsOf('cryopod-agent', resource), resource).toEqual([]);
@@ -94,7 +94,7 @@ describe('what the controller may do', () => {
     expect(verbsOf('cryopod-controller', 'jobs')).toEqual(
       ['create', 'delete', 'get', 'list', 'watch'].sort(),
     );
-    // Pods of PodRestores only: cryopod-controller-pods in deploy/admission.
+    // Pods of PodRestores only: cryopod-pods in deploy/admission.
     expect(verbsOf('cryopod-controller', 'pods')).toEqual(['create', 'delete', ...readOnly]);
     expect(verbsOf('cryopod-controller', 'nodes')).toEqual(readOnly);
     expect(verbsOf('cryopod-controller', 'secrets')).toEqual(['get', 'patch']);
