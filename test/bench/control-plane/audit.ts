@@ -101,22 +101,23 @@ export async function auditFigures(
     if (ours) add(byKind, `${what} ${account}`);
   }
   const count = courses.size;
-  const of = (what: string): number => (byKind[what] ?? 0) / count;
-  const total = Object.values(byKind).reduce((sum, one) => sum + one, 0) / count;
+  const of = (what: string): number => byKind[what] ?? 0;
+  const total = Object.values(byKind).reduce((sum, one) => sum + one, 0);
   // As test/e2e/write-budget: one status of the content, two of the snapshot and one patch of the lease belong to every capture.
-  const contentStages = Math.max(0, of('patch podsnapshotcontents/status cryopod-agent') - 1);
-  const snapshotStages = Math.max(0, of('patch podsnapshots/status cryopod-controller') - 2);
-  const renewals = Math.max(0, of('patch leases cryopod-agent') - 1);
-  const writesInAll = total - contentStages - snapshotStages - renewals;
+  const beyond = (what: string, own: number): number => Math.max(0, of(what) - own * count);
+  const contentStages = beyond('patch podsnapshotcontents/status cryopod-agent', 1);
+  const snapshotStages = beyond('patch podsnapshots/status cryopod-controller', 2);
+  const renewals = beyond('patch leases cryopod-agent', 1);
+  const writes = total - contentStages - snapshotStages - renewals;
+  // After Ready come the label taken off and the lease given back.
+  const afterReady =
+    of('patch pods cryopod-agent') / 2 + Math.min(count, of('patch leases cryopod-agent'));
+  // Whole numbers up to here: a share that is not one in binary would miss a goal by its last digit.
   return {
-    writesInAll,
-    // After Ready come the label taken off and the lease given back.
-    writesToReady:
-      writesInAll -
-      of('patch pods cryopod-agent') / 2 -
-      Math.min(1, of('patch leases cryopod-agent')),
-    stageWrites: contentStages + snapshotStages,
-    renewals,
+    writesInAll: writes / count,
+    writesToReady: (writes - afterReady) / count,
+    stageWrites: (contentStages + snapshotStages) / count,
+    renewals: renewals / count,
     events: events / count,
     byKind: eachOf(byKind, count),
     refusedByKind,
