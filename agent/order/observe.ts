@@ -151,9 +151,11 @@ function isLabelled(state: OrderState, record: OrderRecord, content: PodSnapshot
   const podUID = content.spec.source.podRef?.uid;
   const { unlabelledVersion } = record;
   const isSame = pod !== undefined && pod.metadata.uid === podUID;
-  if (unlabelledVersion !== undefined && isSame) {
-    if (isBehind(pod.metadata.resourceVersion, unlabelledVersion)) return false;
-  }
+  const isLate =
+    isSame &&
+    unlabelledVersion !== undefined &&
+    isBehind(pod.metadata.resourceVersion, unlabelledVersion);
+  if (isLate) return false;
   record.unlabelledVersion = undefined;
   if (!isSame || pod.metadata.labels[labels.captureEligible] === undefined) return false;
   return !state.deps.cache

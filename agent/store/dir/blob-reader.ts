@@ -2,9 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { addAbortSignal, PassThrough, pipeline, type Readable } from 'node:stream';
 import { Failure } from '../../../core/failure.ts';
 import { corruptBlob, digestHex, isDigest, missingBlob, verifyingStream } from '../digest.ts';
-import { errorCode } from '../error-code.ts';
 import type { Digest } from '../store.ts';
-import { fileSize, openFile } from './confined-directory.ts';
+import { fileSize, openFileIfThere } from './confined-directory.ts';
 import { blobPath, openBelow } from './layout.ts';
 import { storageFailure } from './storage-failure.ts';
 
@@ -25,9 +24,8 @@ export async function readBlob(
   const name = digestHex(digest);
   await using blobs = await openBelow(root, blobPath);
   if (blobs === undefined) throw missingBlob(digest);
-  const file = await openFile(blobs, name).catch((error: unknown) => {
-    throw errorCode(error) === 'ENOENT' ? missingBlob(digest) : error;
-  });
+  const file = await openFileIfThere(blobs, name);
+  if (file === undefined) throw missingBlob(digest);
   try {
     const { size } = await file.stat();
     const part = range === undefined ? {} : inclusive(range, digest, size);
@@ -78,11 +76,8 @@ export async function* listBlobs(root: string): AsyncGenerator<{
   for (const name of await readdir(blobs.path)) {
     const digest = `sha256:${name}`;
     if (!isDigest(digest)) continue;
-    const file = await openFile(blobs, name).catch((error: unknown) => {
-      if (errorCode(error) === 'ENOENT') return undefined; // Deleted since the listing.
-      throw error;
-    });
-    if (file === undefined) continue;
+    const file = await openFileIfThere(blobs, name);
+    if (file === undefined) continue; // Deleted since the listing.
     const { size, mtimeMs } = await file.stat().finally(() => file.close());
     yield { digest, sizeBytes: size, modifiedAtMilliseconds: mtimeMs };
   }

@@ -75,6 +75,19 @@ export async function openFile(parent: ConfinedDirectory, name: string): Promise
   }
 }
 
+/** The same; undefined where there is no such entry, or none any more. */
+export async function openFileIfThere(
+  parent: ConfinedDirectory,
+  name: string,
+): Promise<FileHandle | undefined> {
+  try {
+    return await openFile(parent, name);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 /** Size of a regular file in bytes, undefined where there is no such entry. Rejects for anything but a regular file. */
 export async function fileSize(
   parent: ConfinedDirectory,

@@ -10,7 +10,7 @@ import {
   fileSize,
   lstatIfThere,
   openDirectory,
-  openFile,
+  openFileIfThere,
 } from './confined-directory.ts';
 import { removeIfThere, syncAlone, writeDurably } from './durable-file.ts';
 import { makeBelow, openBelow, referencesPath, temporaryPath } from './layout.ts';
@@ -97,6 +97,7 @@ async function readReference(
   return await readDocument(namespace, name, `${key.namespace}/${name}`, referenceSchema);
 }
 
+/** Opened before anything is asked of it: a deletion may take it at any moment, and one that was taken is one that is not there. */
 async function readDocument<T>(
   directory: ConfinedDirectory,
   name: string,
@@ -105,12 +106,12 @@ async function readDocument<T>(
 ): Promise<T | undefined> {
   const damaged = (why: string): Failure =>
     new Failure('terminal', 'ArtifactCorrupt', `reference ${shown}: ${why}`);
-  const size = await fileSize(directory, name);
-  if (size === undefined) return undefined;
+  await using file = await openFileIfThere(directory, name);
+  if (file === undefined) return undefined;
+  const { size } = await file.stat();
   if (size > longestReferenceBytes) throw damaged(`${size} bytes are too many`);
+  const text = await file.readFile('utf8');
   let raw: unknown;
-  const text = await readIfThere(directory, name);
-  if (text === undefined) return undefined;
   try {
     raw = JSON.parse(text);
   } catch {
@@ -119,20 +120,6 @@ async function readDocument<T>(
   const parsed = schema.safeParse(raw);
   if (!parsed.success) throw damaged(z.prettifyError(parsed.error));
   return parsed.data;
-}
-
-/** Undefined also for one that a deletion took since its size was asked for: a listing of references meets that often. */
-async function readIfThere(
-  directory: ConfinedDirectory,
-  name: string,
-): Promise<string | undefined> {
-  try {
-    const file = await openFile(directory, name);
-    return await file.readFile('utf8').finally(() => file.close());
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 /**
@@ -148,8 +135,7 @@ export async function deleteReference(
   await using namespace = await openBelow(root, [...referencesPath, key.namespace]);
   if (namespace === undefined) return;
   const manifest =
-    (await ifReadable(readReference(namespace, key))) ??
-    (await ifReadable(readLayout(namespace, key)));
+    (await ifReadable(readReference(namespace, key))) ?? (await ifReadable(readLayout(root, key)));
   await removeIfThere(namespace.entry(key.contentUID + suffix));
   await namespace.handle.sync();
   if (manifest !== undefined) await discard(manifest);
@@ -166,19 +152,12 @@ async function ifReadable<T>(reading: Promise<T>): Promise<T | undefined> {
   }
 }
 
-async function readLayout(
-  namespace: ConfinedDirectory,
-  key: ReferenceKey,
-): Promise<ManifestBlob | undefined> {
-  try {
-    await using layout = await openDirectory(namespace, key.contentUID);
-    const shown = `${key.namespace}/${key.contentUID}/${indexName}`;
-    const index = await readDocument(layout, indexName, shown, indexSchema);
-    return index?.manifests[0];
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+async function readLayout(root: string, key: ReferenceKey): Promise<ManifestBlob | undefined> {
+  const path = [key.namespace, key.contentUID];
+  await using layout = await openBelow(root, [...referencesPath, ...path]);
+  if (layout === undefined) return undefined;
+  const shown = [...path, indexName].join('/');
+  return (await readDocument(layout, indexName, shown, indexSchema))?.manifests[0];
 }
 
 async function removeLayout(namespace: ConfinedDirectory, key: ReferenceKey): Promise<void> {

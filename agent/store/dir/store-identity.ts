@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../../../core/failure.ts';
-import { type ConfinedDirectory, fileSize, openFile, openRoot } from './confined-directory.ts';
+import { type ConfinedDirectory, openFileIfThere, openRoot } from './confined-directory.ts';
 import { syncAlone, writeDurably } from './durable-file.ts';
 import { makeBelow, temporaryPath } from './layout.ts';
 import { onStorage } from './storage-failure.ts';
@@ -34,12 +34,11 @@ export function storeIdentity(root: string, signal: AbortSignal): Promise<string
 }
 
 async function readIdentity(directory: ConfinedDirectory): Promise<string | undefined> {
-  const size = await fileSize(directory, fileName);
-  if (size === undefined) return undefined;
+  await using file = await openFileIfThere(directory, fileName);
+  if (file === undefined) return undefined;
   const strange = new Failure('retry', 'StorageError', `${fileName} in the store is none of ours`);
-  if (size > 64) throw strange;
-  const file = await openFile(directory, fileName);
-  const text = await file.readFile('utf8').finally(() => file.close());
-  if (identity.test(text.trim())) return text.trim();
+  if ((await file.stat()).size > 64) throw strange;
+  const text = (await file.readFile('utf8')).trim();
+  if (identity.test(text)) return text;
   throw strange;
 }
