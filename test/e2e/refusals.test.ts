@@ -85,7 +85,8 @@ const cases: readonly Case[] = [
   },
   {
     name: 'liveness-probe',
-    words: ['hold', '512'],
+    // So much that no node freezes it within the second, however fast it was seen to dump.
+    words: ['hold', '2048'],
     container: impatient,
     check: 'livenessProbe',
     says: /container main restarts it after 1\.0 s .* raise failureThreshold/,
